@@ -1,0 +1,140 @@
+//! What a payload's fields must look like, whatever the records say.
+
+use iso_currency::Currency;
+use offline_protocol::{FieldError, RecordId, RecordKey, RecordKind};
+use time::{Date, Month};
+
+/// The largest amount that JavaScript holds exactly, in minor units, in both directions.
+pub(crate) const MAX_AMOUNT: i64 = 9_007_199_254_740_991;
+
+/// Collects what is wrong with a payload.
+#[derive(Default)]
+pub(crate) struct Checks(Vec<FieldError>);
+
+impl Checks {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The errors, in the order in which they were found.
+    pub(crate) fn finish(self) -> Vec<FieldError> {
+        self.0
+    }
+
+    /// One line of text with something to read in it, of at most `max` characters.
+    pub(crate) fn text(&mut self, pointer: &str, text: &str, max: usize) {
+        if text.trim().is_empty() {
+            self.fail(pointer, "empty", "must not be empty");
+        } else if text.chars().count() > max {
+            self.fail(pointer, "too-long", format!("must have at most {max} characters"));
+        } else if text.chars().any(char::is_control) {
+            self.fail(pointer, "control-character", "must be one line without control characters");
+        }
+    }
+
+    /// An ISO 4217 code in capitals.
+    pub(crate) fn currency(&mut self, pointer: &str, code: &str) {
+        let known = code.bytes().all(|byte| byte.is_ascii_uppercase()) && Currency::from_code(code).is_some();
+        if !known {
+            self.fail(pointer, "unknown-currency", "must be a currency code of ISO 4217, like EUR");
+        }
+    }
+
+    /// A day of the calendar, `YYYY-MM-DD`, from the year 1900.
+    pub(crate) fn date(&mut self, pointer: &str, text: &str) {
+        if !is_date(text) {
+            self.fail(pointer, "invalid-date", "must be a day of the calendar, like 2026-11-22");
+        }
+    }
+
+    /// An amount that JavaScript holds exactly.
+    pub(crate) fn amount(&mut self, pointer: &str, amount: i64) {
+        if !(-MAX_AMOUNT..=MAX_AMOUNT).contains(&amount) {
+            self.fail(pointer, "out-of-range", "must be between -9007199254740991 and 9007199254740991");
+        }
+    }
+
+    /// A number within `min..=max`.
+    pub(crate) fn range(&mut self, pointer: &str, number: i64, min: i64, max: i64) {
+        if !(min..=max).contains(&number) {
+            self.fail(pointer, "out-of-range", format!("must be between {min} and {max}"));
+        }
+    }
+
+    /// At most `max` entries.
+    pub(crate) fn count(&mut self, pointer: &str, count: usize, max: usize) {
+        if count > max {
+            self.fail(pointer, "too-many", format!("must have at most {max} entries"));
+        }
+    }
+
+    fn fail(&mut self, pointer: &str, code: &str, message: impl Into<String>) {
+        self.0.push(field_error(pointer, code, message));
+    }
+}
+
+/// What is wrong with one field.
+pub(crate) fn field_error(pointer: &str, code: &str, message: impl Into<String>) -> FieldError {
+    FieldError { pointer: pointer.into(), code: code.into(), message: message.into() }
+}
+
+/// The key of the record `id` of a kind that this crate names.
+pub(crate) fn key(kind: &str, id: &RecordId) -> RecordKey {
+    RecordKey::new(RecordKind::new(kind).expect("BUG: this crate's kinds are valid"), id.clone())
+}
+
+/// The content of a record as JSON.
+pub(crate) fn to_data<T: serde::Serialize>(data: &T) -> serde_json::Value {
+    serde_json::to_value(data).expect("BUG: a record's content has only text keys and whole numbers")
+}
+
+fn is_date(text: &str) -> bool {
+    let parse = || {
+        let mut parts = text.split('-');
+        let mut number = |digits: usize| {
+            let part = parts.next().filter(|part| part.len() == digits)?;
+            part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u16>().ok()).flatten()
+        };
+        let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+        let date = Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()?;
+        parts.next().is_none().then_some(date.year() >= 1900)
+    };
+    parse().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_days_of_the_calendar_are_dates() {
+        assert!(is_date("2026-11-22") && is_date("2028-02-29") && is_date("1900-01-01"));
+        for text in [
+            "",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-1-1",
+            "20261122",
+            "2026-11-22T00:00:00Z",
+            "1899-12-31",
+            "+026-11-22",
+            "2026-11-22-",
+            "heute",
+        ] {
+            assert!(!is_date(text), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn only_currencies_of_iso_4217_are_known() {
+        let errors = |code: &str| {
+            let mut checks = Checks::new();
+            checks.currency("/currency", code);
+            checks.finish().len()
+        };
+        assert_eq!((errors("EUR"), errors("JPY"), errors("CHF")), (0, 0, 0));
+        assert_eq!((errors("eur"), errors("EURO"), errors("ZZZ"), errors("")), (1, 1, 1, 1));
+    }
+}

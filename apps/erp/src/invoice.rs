@@ -1,0 +1,242 @@
+use offline_domain::{CommandHandler, ConflictPolicy, Context, Effect, Records, Rejection, Touch};
+use offline_protocol::{FieldError, RecordId, RecordKey};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    check::{Checks, key, to_data},
+    totals::totals,
+};
+
+/// The kind of the records of invoices.
+pub const INVOICE: &str = "invoice";
+
+/// The most lines of an invoice.
+const MAX_LINES: usize = 1000;
+
+/// The most characters of a customer's name and of a line's description.
+const MAX_TEXT: usize = 200;
+
+/// An invoice as the server stores it. All amounts are computed by the handler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct InvoiceData {
+    /// Who is to pay.
+    pub customer: String,
+    /// The ISO 4217 code of the currency.
+    pub currency: String,
+    /// What is to be paid for.
+    pub lines: Vec<InvoiceLineData>,
+    /// The taxes, one entry for each rate, in the order of the rates.
+    pub taxes: Vec<InvoiceTax>,
+    /// The sum without tax, in the currency's minor unit.
+    pub net_minor: i64,
+    /// The taxes' sum.
+    pub tax_minor: i64,
+    /// What is to be paid.
+    pub total_minor: i64,
+    /// Where it stands.
+    pub state: InvoiceState,
+}
+
+/// Where an invoice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum InvoiceState {
+    /// Can be changed, has no number yet.
+    Draft,
+}
+
+/// A line of a stored invoice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct InvoiceLineData {
+    /// What is sold.
+    pub description: String,
+    /// How many.
+    pub quantity: i64,
+    /// The price of one without tax, in the currency's minor unit; negative for a discount.
+    pub unit_price_minor: i64,
+    /// The tax rate in basis points: 1900 is 19 %.
+    pub tax_rate_bp: i64,
+    /// Quantity times price.
+    pub net_minor: i64,
+    /// The line's share of its rate's tax.
+    pub tax_minor: i64,
+}
+
+/// The tax of one rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct InvoiceTax {
+    /// The rate in basis points.
+    pub tax_rate_bp: i64,
+    /// The sum of the lines with this rate.
+    pub net_minor: i64,
+    /// The tax on that sum, rounded half away from zero.
+    pub tax_minor: i64,
+}
+
+/// A line as the client gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InvoiceLine {
+    /// What is sold, 1 to 200 characters.
+    pub description: String,
+    /// How many, 1 to 1,000,000.
+    pub quantity: i64,
+    /// The price of one without tax, in the currency's minor unit; negative for a discount.
+    pub unit_price_minor: i64,
+    /// The tax rate in basis points, 0 to 10,000.
+    pub tax_rate_bp: i64,
+}
+
+/// The payload of `INVOICE_DRAFT_CREATE_V1`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InvoiceDraftCreateV1 {
+    /// The new invoice's id, made by the client.
+    pub invoice_id: RecordId,
+    /// Who is to pay, 1 to 200 characters.
+    pub customer: String,
+    /// The ISO 4217 code of the currency.
+    pub currency: String,
+    /// What is to be paid for, at most 1,000 lines.
+    pub lines: Vec<InvoiceLine>,
+}
+
+/// The payload of `INVOICE_DRAFT_UPDATE_V1`: what is absent stays as it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InvoiceDraftUpdateV1 {
+    /// Which invoice.
+    pub invoice_id: RecordId,
+    /// Who is to pay, 1 to 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub customer: Option<String>,
+    /// The ISO 4217 code of the currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub currency: Option<String>,
+    /// All lines anew, at most 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub lines: Option<Vec<InvoiceLine>>,
+}
+
+/// Makes a draft invoice.
+pub struct InvoiceDraftCreate;
+
+impl CommandHandler for InvoiceDraftCreate {
+    type Payload = InvoiceDraftCreateV1;
+    const TYPE: &'static str = "INVOICE_DRAFT_CREATE_V1";
+    const POLICY: ConflictPolicy = ConflictPolicy::CreateOnly;
+
+    fn check(&self, payload: &InvoiceDraftCreateV1) -> Vec<FieldError> {
+        check_fields(Some(&payload.customer), Some(&payload.currency), Some(&payload.lines))
+    }
+
+    fn touches(&self, payload: &InvoiceDraftCreateV1) -> Vec<Touch> {
+        vec![Touch::create(key(INVOICE, &payload.invoice_id))]
+    }
+
+    fn handle(&self, _: &Context, _: &Records, payload: InvoiceDraftCreateV1) -> Result<Effect, Rejection> {
+        let key = key(INVOICE, &payload.invoice_id);
+        store(key, payload.customer, payload.currency, payload.lines)
+    }
+}
+
+/// Changes a draft invoice.
+pub struct InvoiceDraftUpdate;
+
+impl CommandHandler for InvoiceDraftUpdate {
+    type Payload = InvoiceDraftUpdateV1;
+    const TYPE: &'static str = "INVOICE_DRAFT_UPDATE_V1";
+    const POLICY: ConflictPolicy = ConflictPolicy::Guarded;
+
+    fn check(&self, payload: &InvoiceDraftUpdateV1) -> Vec<FieldError> {
+        check_fields(payload.customer.as_deref(), payload.currency.as_deref(), payload.lines.as_deref())
+    }
+
+    fn touches(&self, payload: &InvoiceDraftUpdateV1) -> Vec<Touch> {
+        vec![Touch::update(key(INVOICE, &payload.invoice_id))]
+    }
+
+    fn handle(
+        &self,
+        _: &Context,
+        records: &Records,
+        payload: InvoiceDraftUpdateV1,
+    ) -> Result<Effect, Rejection> {
+        let key = key(INVOICE, &payload.invoice_id);
+        let old: InvoiceData = records
+            .read(&key)
+            .ok()
+            .flatten()
+            .ok_or_else(|| Rejection::new("The stored invoice cannot be read by this version"))?;
+        store(
+            key,
+            payload.customer.unwrap_or(old.customer),
+            payload.currency.unwrap_or(old.currency),
+            payload.lines.unwrap_or_else(|| old.lines.into_iter().map(InvoiceLine::from).collect()),
+        )
+    }
+}
+
+impl From<InvoiceLineData> for InvoiceLine {
+    fn from(line: InvoiceLineData) -> Self {
+        Self {
+            description: line.description,
+            quantity: line.quantity,
+            unit_price_minor: line.unit_price_minor,
+            tax_rate_bp: line.tax_rate_bp,
+        }
+    }
+}
+
+fn check_fields(
+    customer: Option<&str>,
+    currency: Option<&str>,
+    lines: Option<&[InvoiceLine]>,
+) -> Vec<FieldError> {
+    let mut checks = Checks::new();
+    customer.inspect(|text| checks.text("/customer", text, MAX_TEXT));
+    currency.inspect(|code| checks.currency("/currency", code));
+    let lines = lines.unwrap_or_default();
+    checks.count("/lines", lines.len(), MAX_LINES);
+    for (index, line) in lines.iter().take(MAX_LINES).enumerate() {
+        let field = |name: &str| format!("/lines/{index}/{name}");
+        checks.text(&field("description"), &line.description, MAX_TEXT);
+        checks.range(&field("quantity"), line.quantity, 1, 1_000_000);
+        checks.amount(&field("unitPriceMinor"), line.unit_price_minor);
+        checks.range(&field("taxRateBp"), line.tax_rate_bp, 0, 10_000);
+    }
+    checks.finish()
+}
+
+fn store(
+    key: RecordKey,
+    customer: String,
+    currency: String,
+    lines: Vec<InvoiceLine>,
+) -> Result<Effect, Rejection> {
+    let totals = totals(lines)?;
+    let invoice = InvoiceData {
+        customer,
+        currency,
+        lines: totals.lines,
+        taxes: totals.taxes,
+        net_minor: totals.net_minor,
+        tax_minor: totals.tax_minor,
+        total_minor: totals.total_minor,
+        state: InvoiceState::Draft,
+    };
+    Ok(Effect::write(key, to_data(&invoice)))
+}

@@ -1,0 +1,146 @@
+//! An invoice's arithmetic: whole minor units, nothing wraps, nothing is lost in rounding.
+
+use std::collections::BTreeMap;
+
+use offline_domain::Rejection;
+
+use crate::{
+    check::{MAX_AMOUNT, field_error},
+    invoice::{InvoiceLine, InvoiceLineData, InvoiceTax},
+};
+
+/// Basis points in one: a rate of 10,000 is 100 %.
+const BASIS_POINTS: i128 = 10_000;
+
+/// What an invoice's lines come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) lines: Vec<InvoiceLineData>,
+    pub(crate) taxes: Vec<InvoiceTax>,
+    pub(crate) net_minor: i64,
+    pub(crate) tax_minor: i64,
+    pub(crate) total_minor: i64,
+}
+
+/// Adds the lines up. Refuses a sum beyond what JavaScript holds exactly.
+///
+/// Tax is rounded once for each rate, half away from zero. A line's tax is the growth of its rate's tax when the line is added, so that the lines'
+/// taxes add up to it. The intermediate sums fit: 1,000 lines of 2^53 * 10^6 * 10^4 stay below 2^127.
+pub(crate) fn totals(lines: Vec<InvoiceLine>) -> Result<Totals, Rejection> {
+    let mut nets: BTreeMap<i64, i128> = BTreeMap::new();
+    let mut computed = Vec::with_capacity(lines.len());
+    for (index, line) in lines.into_iter().enumerate() {
+        let net = i128::from(line.quantity) * i128::from(line.unit_price_minor);
+        let group = nets.entry(line.tax_rate_bp).or_default();
+        let before = tax(*group, line.tax_rate_bp);
+        *group += net;
+        let line_tax = tax(*group, line.tax_rate_bp) - before;
+        let pointer = format!("/lines/{index}");
+        computed.push(InvoiceLineData {
+            description: line.description,
+            quantity: line.quantity,
+            unit_price_minor: line.unit_price_minor,
+            tax_rate_bp: line.tax_rate_bp,
+            net_minor: amount(net, &pointer)?,
+            tax_minor: amount(line_tax, &pointer)?,
+        });
+    }
+    let mut taxes = Vec::with_capacity(nets.len());
+    let (mut net_sum, mut tax_sum) = (0, 0);
+    for (rate, net) in nets {
+        let tax = tax(net, rate);
+        net_sum += net;
+        tax_sum += tax;
+        taxes.push(InvoiceTax {
+            tax_rate_bp: rate,
+            net_minor: amount(net, "/lines")?,
+            tax_minor: amount(tax, "/lines")?,
+        });
+    }
+    Ok(Totals {
+        lines: computed,
+        taxes,
+        net_minor: amount(net_sum, "/lines")?,
+        tax_minor: amount(tax_sum, "/lines")?,
+        total_minor: amount(net_sum + tax_sum, "/lines")?,
+    })
+}
+
+fn tax(net: i128, rate_bp: i64) -> i128 {
+    let exact = net * i128::from(rate_bp);
+    let half = BASIS_POINTS / 2 * exact.signum();
+    (exact + half) / BASIS_POINTS
+}
+
+fn amount(sum: i128, pointer: &str) -> Result<i64, Rejection> {
+    match i64::try_from(sum) {
+        Ok(sum) if (-MAX_AMOUNT..=MAX_AMOUNT).contains(&sum) => Ok(sum),
+        _ => Err(Rejection {
+            title: "The invoice's amounts are too large".into(),
+            errors: vec![field_error(pointer, "overflow", "comes to more than an amount can hold")],
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line(quantity: i64, unit_price_minor: i64, tax_rate_bp: i64) -> InvoiceLine {
+        InvoiceLine { description: "a".into(), quantity, unit_price_minor, tax_rate_bp }
+    }
+
+    #[test]
+    fn tax_is_rounded_half_away_from_zero() {
+        assert_eq!((tax(50, 100), tax(49, 100), tax(-50, 100), tax(-49, 100)), (1, 0, -1, 0));
+        assert_eq!((tax(1999, 1900), tax(0, 1900), tax(100, 0)), (380, 0, 0));
+    }
+
+    #[test]
+    fn tax_is_rounded_once_for_each_rate() {
+        let sum =
+            totals(vec![line(1, 33, 1900), line(1, 33, 1900), line(1, 33, 1900), line(2, 500, 700)]).unwrap();
+        assert_eq!(sum.taxes.len(), 2);
+        let nineteen = sum.taxes.iter().find(|tax| tax.tax_rate_bp == 1900).unwrap();
+        // 99 * 0.19 = 18.81, where three times 33 * 0.19 = 6.27 would have come to 18.
+        assert_eq!((nineteen.net_minor, nineteen.tax_minor), (99, 19));
+        assert_eq!((sum.net_minor, sum.tax_minor, sum.total_minor), (1099, 89, 1188));
+        let of_lines: Vec<_> = sum.lines.iter().map(|line| line.tax_minor).collect();
+        assert_eq!(of_lines, [6, 7, 6, 70]);
+    }
+
+    #[test]
+    fn a_sum_beyond_the_range_is_refused_not_wrapped() {
+        let refused = totals(vec![line(1, 1, 0), line(1_000_000, MAX_AMOUNT, 10_000)]).unwrap_err();
+        assert_eq!(refused.errors[0].pointer, "/lines/1");
+        let refused = totals(vec![line(1, MAX_AMOUNT, 0), line(1, 1, 100)]).unwrap_err();
+        assert_eq!(
+            (refused.errors[0].pointer.as_str(), refused.errors[0].code.as_str()),
+            ("/lines", "overflow")
+        );
+    }
+
+    #[test]
+    fn an_invoice_without_lines_comes_to_nothing() {
+        let sum = totals(Vec::new()).unwrap();
+        assert_eq!((sum.net_minor, sum.tax_minor, sum.total_minor, sum.taxes.len()), (0, 0, 0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_add_up(lines in proptest::collection::vec((1..=1000i64, -1_000_000..=1_000_000i64, 0..=10_000i64), 0..50)) {
+            let sum = totals(lines.iter().map(|&(quantity, price, rate)| line(quantity, price, rate)).collect()).unwrap();
+            prop_assert_eq!(sum.lines.iter().map(|line| line.net_minor).sum::<i64>(), sum.net_minor);
+            prop_assert_eq!(sum.lines.iter().map(|line| line.tax_minor).sum::<i64>(), sum.tax_minor);
+            prop_assert_eq!(sum.taxes.iter().map(|tax| tax.tax_minor).sum::<i64>(), sum.tax_minor);
+            prop_assert_eq!(sum.net_minor + sum.tax_minor, sum.total_minor);
+        }
+
+        #[test]
+        fn nothing_panics(lines in proptest::collection::vec((1..=1_000_000i64, -MAX_AMOUNT..=MAX_AMOUNT, 0..=10_000i64), 0..20)) {
+            let _ = totals(lines.iter().map(|&(quantity, price, rate)| line(quantity, price, rate)).collect());
+        }
+    }
+}

@@ -1,0 +1,107 @@
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Parser, ValueEnum};
+use offline_protocol::{UserId, WorkspaceId};
+use tracing::level_filters::LevelFilter;
+
+/// The ERP's server: takes commands, keeps records, serves the web app.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+pub(crate) struct Options {
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, env = "ERP_SERVER_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+
+    /// The folder that everything is kept in; made when it does not exist.
+    #[arg(long, env = "ERP_SERVER_DATA", default_value = "./data", value_name = "FOLDER")]
+    pub(crate) data: PathBuf,
+
+    /// The built web app to serve, a folder with an index.html; without it ./apps/web/dist when that is built.
+    #[arg(long, env = "ERP_SERVER_WEB", value_name = "FOLDER")]
+    pub(crate) web: Option<PathBuf>,
+
+    /// Lets anybody sign in as ana, ben or cleo; only on a loopback address.
+    #[arg(long, env = "ERP_SERVER_DEV")]
+    pub(crate) dev: bool,
+
+    /// How long a token of the development sign-in is valid: a number with s, m or h.
+    #[arg(long, env = "ERP_SERVER_TOKEN_TTL", default_value = "12h", value_name = "TIME", value_parser = duration)]
+    pub(crate) token_ttl: Duration,
+
+    /// The secret that tokens are signed with, at least 32 bytes; without it the data folder keeps one.
+    #[arg(long, env = "ERP_SERVER_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub(crate) jwt_secret: Option<String>,
+
+    /// Makes a user a member of a workspace at the start; can be repeated, separated by commas in the variable.
+    #[arg(long, env = "ERP_SERVER_MEMBERS", value_delimiter = ',', value_name = "WORKSPACE/USER", value_parser = member)]
+    pub(crate) member: Vec<(WorkspaceId, UserId)>,
+
+    /// How the log on stderr is written.
+    #[arg(long, env = "ERP_SERVER_LOG", value_enum, default_value_t = LogFormat::Json)]
+    pub(crate) log: LogFormat,
+
+    /// What is logged: off, error, warn, info, debug or trace.
+    #[arg(long, env = "ERP_SERVER_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    pub(crate) log_level: LevelFilter,
+}
+
+impl Options {
+    /// The folder of the web app: what the flag says, else where the repository builds it.
+    pub(crate) fn web_folder(&self) -> Option<PathBuf> {
+        let built = PathBuf::from("apps/web/dist");
+        self.web.clone().or_else(|| built.join("index.html").is_file().then_some(built))
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Coloured text for people.
+    Pretty,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let rule = || "must be a number with s, m or h, like 12h".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        _ => return Err(rule()),
+    };
+    let number: u32 = text[..text.len() - 1].parse().map_err(|_| rule())?;
+    Ok(Duration::from_secs(u64::from(number) * unit))
+}
+
+fn member(text: &str) -> Result<(WorkspaceId, UserId), String> {
+    let (workspace, user) = text.split_once('/').ok_or("must be workspace/user")?;
+    let workspace = WorkspaceId::new(workspace).map_err(|error| error.to_string())?;
+    let user = UserId::new(user).map_err(|error| error.to_string())?;
+    Ok((workspace, user))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_well_formed_and_each_has_a_variable() {
+        use clap::CommandFactory as _;
+        let command = Options::command();
+        command.clone().debug_assert();
+        for flag in command.get_arguments() {
+            assert!(flag.get_env().is_some(), "--{} has no variable", flag.get_id());
+            assert!(flag.get_help().is_some(), "--{} is not explained", flag.get_id());
+        }
+    }
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for text in ["", "h", "12", "1.5h", "-1s", "1d", "9999999999h", "ü"] {
+            assert!(duration(text).is_err(), "{text:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use offline_server::StoreError;
+
+/// Why the server did not start, or ended by itself. The text is what the operator reads.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// No threads.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+    /// Anybody could sign in as anybody.
+    #[error(
+        "--dev lets anybody sign in, so it is refused on {0}: listen on 127.0.0.1 or [::1], or leave --dev out"
+    )]
+    DevInPublic(SocketAddr),
+    /// The port is in use, or not ours to use.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The data folder cannot be made, read or written.
+    #[error("cannot use the data folder {}: {source}", .folder.display())]
+    Data {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server has it.
+    #[error("the data folder {} is in use by another erp-server", .0.display())]
+    Locked(PathBuf),
+    /// Somebody could guess it.
+    #[error("the JWT secret must have at least 32 bytes")]
+    WeakSecret,
+    /// The operating system gave no random bytes.
+    #[error("cannot make a secret: {0}")]
+    Random(getrandom::Error),
+    /// `--web` names no built web app.
+    #[error("{} holds no index.html: build the web app first", .0.display())]
+    NoWebApp(PathBuf),
+    /// The database cannot be opened.
+    #[error("cannot open the database: {}", chain(.0))]
+    Store(#[from] StoreError),
+    /// The listener failed while serving.
+    #[error("the server failed: {0}")]
+    Serve(io::Error),
+}
+
+fn chain(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,141 @@
+//! From the options to a server that ends cleanly.
+
+use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
+
+use axum::Router;
+use offline_protocol::{Limits, Retention};
+use offline_server::{
+    Clock, Server, SqliteStore, Store, StoreError, SystemClock, Tokens, api, with_protocol,
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::{
+    cli::Options,
+    data::{DataFolder, checked},
+    dev,
+    error::StartError,
+    web,
+};
+
+/// How long running requests may take after the signal to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Keys are kept longer than commands are accepted, by twice what a clock may be wrong in each direction: see `offline_server`'s decision on expiry.
+const KEY_MARGIN: Duration = Duration::from_secs(4 * 24 * 3600);
+
+/// Serves until a signal comes.
+pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
+    if options.dev && !options.listen.ip().is_loopback() {
+        return Err(StartError::DevInPublic(options.listen));
+    }
+    let folder = DataFolder::open(&options.data)?;
+    let secret = match &options.jwt_secret {
+        Some(secret) => checked(secret.clone())?,
+        None => folder.secret()?,
+    };
+    let store = Arc::new(SqliteStore::open(&folder.database())?);
+    let dev_members = if options.dev { dev::members() } else { Vec::new() };
+    for (workspace, user) in options.member.iter().chain(&dev_members) {
+        store.put_member(workspace, user).await?;
+    }
+    let router = router(&options, &secret, &store)?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|source| StartError::Listen { address: options.listen, source })?;
+    let keeper = tokio::spawn(prune_daily(Arc::clone(&store), Retention::default()));
+    announce(&listener, folder.path()).map_err(StartError::Serve)?;
+    let ended = run(listener, router).await;
+    keeper.abort();
+    ended
+}
+
+fn router(options: &Options, secret: &str, store: &Arc<SqliteStore>) -> Result<Router, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tokens = Tokens::new(secret.as_bytes(), Arc::clone(&clock));
+    let server = Server {
+        store: Arc::clone(store) as Arc<dyn Store>,
+        memberships: Arc::clone(store) as _,
+        registry: erp::registry(),
+        tokens: tokens.clone(),
+        clock,
+        limits: Limits::default(),
+        retention: Retention::default(),
+    };
+    let mut router = api(server);
+    if options.dev {
+        tracing::warn!("--dev: anybody can sign in as anybody");
+        router = router.merge(dev::routes(dev::DevSignIn { tokens, lifetime: options.token_ttl }));
+    }
+    Ok(with_protocol(router.merge(web::fallback(options.web_folder().as_deref())?)))
+}
+
+/// Says on stdout that requests are answered from now on. A stdout that nobody reads is no reason to end.
+fn announce(listener: &TcpListener, folder: &Path) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "erp-server listening on http://{address} (data: {})", folder.display());
+    let _ = stdout.flush();
+    Ok(())
+}
+
+async fn run(listener: TcpListener, router: Router) -> Result<(), StartError> {
+    let (ending, ended) = oneshot::channel();
+    let signal = async move {
+        signal().await;
+        tracing::info!("ending: running requests may finish");
+        let _ = ending.send(());
+    };
+    let grace = async move {
+        // A sender that is dropped means that serving ended by itself, and the other branch will say so.
+        if ended.await.is_ok() {
+            tokio::time::sleep(GRACE).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(signal) => served.map_err(StartError::Serve),
+        () = grace => {
+            tracing::warn!("some requests did not finish in time");
+            Ok(())
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+async fn prune_daily(store: Arc<SqliteStore>, retention: Retention) {
+    let mut days = tokio::time::interval(DAY);
+    loop {
+        days.tick().await;
+        if let Err(error) = prune(&store, retention).await {
+            tracing::warn!(%error, "old receipts could not be dropped; tomorrow again");
+        }
+    }
+}
+
+async fn prune(store: &SqliteStore, retention: Retention) -> Result<(), StoreError> {
+    let now = SystemClock.now().since(offline_protocol::Timestamp::EPOCH);
+    let before = |age: Duration| offline_protocol::Timestamp::EPOCH.plus(now.saturating_sub(age));
+    store.prune(before(DAY * retention.receipt_days), before(DAY * retention.key_days + KEY_MARGIN)).await
+}

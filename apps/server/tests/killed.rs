@@ -1,0 +1,122 @@
+//! Rows 15 and 16 of the decision table: the server is killed with SIGKILL, and the retry finds out what happened.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
+
+mod support;
+
+use std::{io::Write as _, net::TcpStream, path::Path};
+
+use serde_json::{Value, json};
+
+use support::{ServerProcess, command, create};
+
+/// Sends a batch and does not wait for the answer.
+fn send_and_leave(server: &ServerProcess, token: &str, commands: &[Value]) -> TcpStream {
+    let body = json!({ "commands": commands }).to_string();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    write!(
+        stream,
+        "POST /sync/commands HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    stream
+}
+
+fn changes(data: &Path) -> Vec<(String, i64)> {
+    let connection = rusqlite::Connection::open(data.join("server.sqlite")).unwrap();
+    let mut statement = connection.prepare("SELECT id, version FROM change ORDER BY seq").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn row_15_killed_before_the_commit_the_retry_executes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    // The lock of another process keeps the server's transaction from beginning.
+    let other = rusqlite::Connection::open(folder.path().join("server.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let stream = send_and_leave(&server, &token, &[create(1)]);
+    // An answer to a later request on another connection proves nothing about this one; but whatever it did, it could not commit.
+    assert!(server.expense(&token, "e1").await.is_none());
+    server.kill();
+    drop(stream);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(changes(folder.path()), []);
+
+    let server = ServerProcess::start(folder.path(), &[]);
+    let outcomes = server.send(&token, &[create(1)]).await.unwrap();
+    assert_eq!((&outcomes[0]["status"], &outcomes[0]["replayed"]), (&json!("applied"), &json!(false)));
+    assert_eq!(changes(folder.path()), [("e1".into(), 1)]);
+}
+
+#[tokio::test]
+async fn row_16_killed_after_the_commit_the_retry_is_a_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    let stream = send_and_leave(&server, &token, &[create(1)]);
+    while server.expense(&token, "e1").await.is_none() {
+        tokio::task::yield_now().await;
+    }
+    server.kill();
+    drop(stream);
+
+    let server = ServerProcess::start(folder.path(), &[]);
+    let outcomes = server.send(&token, &[create(1)]).await.unwrap();
+    assert_eq!((&outcomes[0]["status"], &outcomes[0]["replayed"]), (&json!("applied"), &json!(true)));
+    assert_eq!(changes(folder.path()), [("e1".into(), 1)]);
+}
+
+/// Creates, and updates that follow on them, sent until every one is answered, while the server is killed again and again in the middle of a batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_every_command_takes_effect_exactly_once() {
+    const EXPENSES: u32 = 150;
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    let commands: Vec<Value> = (1..=EXPENSES)
+        .flat_map(|number| {
+            let create = create(number);
+            let payload = json!({ "expenseId": format!("e{number}"), "amountMinor": 1 });
+            let mut update = command(1000 + number, "EXPENSE_UPDATE_V1", payload);
+            update["expected"] = json!({ "after": create["commandId"] });
+            [create, update]
+        })
+        .collect();
+
+    let mut kills = 0;
+    let mut settled = 0;
+    while settled < commands.len() {
+        let batch = &commands[settled..(settled + 30).min(commands.len())];
+        // In every third batch the server dies somewhere between its arrival and its answer.
+        let answer = if settled % 90 == 60 && kills <= settled / 90 {
+            kills += 1;
+            let (client, url, sent) =
+                (server.client.clone(), server.url.clone(), json!({ "commands": batch }));
+            let post = client.post(format!("{url}/sync/commands")).bearer_auth(&token);
+            let post = post.header("content-type", "application/json").body(sent.to_string());
+            let answer = tokio::spawn(async move { post.send().await?.bytes().await });
+            for _ in 0..kills {
+                server.get("/sync/hello").await;
+            }
+            server.kill();
+            let _ = answer.await.unwrap();
+            server = ServerProcess::start(folder.path(), &[]);
+            None
+        } else {
+            server.send(&token, batch).await
+        };
+        let Some(outcomes) = answer else { continue };
+        assert!(outcomes.iter().all(|outcome| outcome["status"] == "applied"), "{outcomes:?}");
+        settled += outcomes.len();
+    }
+    assert!(kills >= 3);
+    let mut changes = changes(folder.path());
+    assert_eq!(changes.len(), commands.len());
+    changes.sort();
+    changes.dedup();
+    assert_eq!(changes.len(), commands.len(), "no version was made twice");
+}

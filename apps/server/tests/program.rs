@@ -1,0 +1,275 @@
+//! The program as its operator meets it: flags, start, end, sign-in, logs, the web app.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
+
+mod support;
+
+use std::{fs, process::Stdio};
+
+use serde_json::{Value, json};
+
+use support::{ServerProcess, binary, binary_on, body, create, refused};
+
+#[tokio::test]
+async fn it_says_where_it_listens_and_where_the_data_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("some/data");
+    let server = ServerProcess::start(&data, &[]);
+    let place = data.canonicalize().unwrap();
+    assert_eq!(
+        server.ready_line,
+        format!("erp-server listening on {} (data: {})\n", server.url, place.display())
+    );
+    let hello: Value = body(server.get("/sync/hello").await).await;
+    assert_eq!(hello["protocol"], 1);
+    assert!(server.get("/").await.text().await.unwrap().contains("--web"), "says how to get the web app");
+    assert!(server.terminate().success());
+}
+
+#[tokio::test]
+async fn a_second_start_finds_data_and_tokens_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    server.send(&token, &[create(1)]).await.unwrap();
+    assert!(server.terminate().success());
+    let server = ServerProcess::start(folder.path(), &[]);
+    assert_eq!(server.expense(&token, "e1").await.unwrap()["version"], 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_secret_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    drop(ServerProcess::start(&data, &[]));
+    let mode = |path: &str| fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("jwt-secret"), mode(".")), (0o600, 0o700));
+    assert_eq!(fs::read_to_string(data.join("jwt-secret")).unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_starting_is_said_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(&folder.path().join("first"), &[]);
+    let second = folder.path().join("second");
+    let locked = refused(&folder.path().join("first"), &["--log-level", "off"]);
+    let taken = binary_on(server.address(), &second, &["--log-level", "off"]).output().unwrap();
+    let taken = (taken.status.code(), String::from_utf8(taken.stderr).unwrap());
+    let weak = refused(&second, &["--jwt-secret", "short"]);
+    let no_web = refused(&second, &["--web", "/nowhere"]);
+    for ((status, error), words) in [
+        (&locked, "in use by another erp-server"),
+        (&taken, "cannot listen on"),
+        (&weak, "at least 32 bytes"),
+        (&no_web, "holds no index.html"),
+    ] {
+        assert_eq!(*status, Some(1), "{error}");
+        assert!(error.starts_with("erp-server: ") && error.contains(words), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    fs::write(folder.path().join("a file"), "").unwrap();
+    let (status, error) = refused(&folder.path().join("a file"), &[]);
+    assert!(status == Some(1) && error.contains("cannot use the data folder"), "{error}");
+}
+
+#[tokio::test]
+async fn the_development_sign_in_is_refused_in_public() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let output = binary_on("0.0.0.0:0", &data, &["--dev"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--dev lets anybody sign in"));
+    assert!(!data.exists());
+}
+
+#[tokio::test]
+async fn the_development_sign_in_knows_three_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &["--token-ttl", "2h"]);
+    let accounts: Value = body(server.get("/dev/accounts").await).await;
+    let acme = json!({ "id": "acme", "name": "Acme" });
+    let globex = json!({ "id": "globex", "name": "Globex" });
+    assert_eq!(
+        accounts,
+        json!([
+            { "user": "ana", "name": "Ana", "workspaces": [acme] },
+            { "user": "ben", "name": "Ben", "workspaces": [acme, globex] },
+            { "user": "cleo", "name": "Cleo", "workspaces": [globex] },
+        ])
+    );
+    for account in accounts.as_array().unwrap() {
+        for workspace in account["workspaces"].as_array().unwrap() {
+            let response =
+                server.try_sign_in(&json!({ "user": account["user"], "workspaceId": workspace["id"] })).await;
+            assert_eq!(response.headers()["cache-control"], "no-store");
+            let signed_in: Value = body(response).await;
+            assert_eq!(
+                (&signed_in["userId"], &signed_in["workspaceId"]),
+                (&account["user"], &workspace["id"])
+            );
+            assert!(signed_in["expiresAt"].as_str().unwrap().ends_with('Z'));
+        }
+    }
+    for (user, workspace) in
+        [("ana", "globex"), ("cleo", "acme"), ("ana", "nowhere"), ("nobody", "acme"), ("", "")]
+    {
+        let response = server.try_sign_in(&json!({ "user": user, "workspaceId": workspace })).await;
+        assert_eq!(response.status(), 404);
+        assert_eq!(body(response).await["code"], "workspace-not-found");
+    }
+    for nonsense in [json!(null), json!({}), json!({ "user": 1, "workspaceId": "acme" })] {
+        let response = server.try_sign_in(&nonsense).await;
+        assert_eq!(response.status(), 400);
+        assert_eq!(body(response).await["code"], "invalid-request");
+    }
+}
+
+#[tokio::test]
+async fn without_dev_nobody_signs_in_but_tokens_of_the_secret_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "a secret that the operator has chosen";
+    let dev = ServerProcess::start(&folder.path().join("dev"), &["--jwt-secret", secret]);
+    let token = dev.sign_in("ana", "acme").await;
+    let flags = ["--jwt-secret", secret, "--member", "acme/ana"];
+    let server = ServerProcess::spawn(binary(&folder.path().join("data"), &flags).stderr(Stdio::null()));
+    for path in ["/dev/accounts", "/dev/sign-in", "/dev"] {
+        let response = server.get(path).await;
+        assert_eq!(response.status(), 404, "{path}");
+        assert_eq!(body(response).await["code"], "not-found");
+    }
+    let outcomes = server.send(&token, &[create(1)]).await.unwrap();
+    assert_eq!(outcomes[0]["status"], "applied");
+}
+
+#[tokio::test]
+async fn a_token_of_the_sign_in_expires() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &["--token-ttl", "1s"]);
+    let token = server.sign_in("ana", "acme").await;
+    let status = || async {
+        let get = server.client.get(format!("{}/workspaces/acme/records/expense", server.url));
+        get.bearer_auth(&token).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status().await, 200);
+    // Real time: the binary has no other clock. Two seconds at most, as expiry is rounded up to seconds.
+    while status().await == 200 {}
+    assert_eq!(status().await, 401);
+}
+
+#[tokio::test]
+async fn the_log_names_each_command_and_never_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let server = ServerProcess::spawn(
+        binary(&folder.path().join("data"), &["--dev", "--log-level", "trace"]).stderr(log),
+    );
+    let token = server.sign_in("ana", "acme").await;
+    let mut broken = create(2);
+    broken["payload"]["amountMinor"] = json!("a fortune");
+    server.send(&token, &[create(1), broken]).await.unwrap();
+    assert!(server.terminate().success());
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let commands: Vec<_> = lines.iter().filter(|line| line["message"] == "command").collect();
+    assert_eq!(commands.len(), 2);
+    for (line, (number, status)) in commands.iter().zip([(1, "applied"), (2, "rejected")]) {
+        assert_eq!((&line["workspaceId"], &line["userId"]), (&json!("acme"), &json!("ana")));
+        assert_eq!(line["commandId"], create(number)["commandId"]);
+        assert_eq!(line["idempotencyKey"], format!("key-{number}"));
+        assert_eq!(line["clientTraceId"], format!("trace-{number}"));
+        assert_eq!(line["status"], status);
+    }
+    for private in ["private dinner", "a fortune", "4990", &token, token.rsplit('.').next().unwrap()] {
+        assert!(!log.contains(private), "{private} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn the_web_app_is_served_with_its_pages_and_its_caching() {
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("dist");
+    fs::create_dir_all(web.join("assets")).unwrap();
+    for (file, content) in [
+        ("index.html", "<!doctype html><title>ERP</title>"),
+        ("sw.js", "self.addEventListener"),
+        ("assets/app-1a2b3c.js", "export {}"),
+        ("assets/engine-1a2b3c.wasm", "\0asm"),
+        ("manifest.webmanifest", "{}"),
+    ] {
+        fs::write(web.join(file), content).unwrap();
+    }
+    fs::write(folder.path().join("secret.txt"), "outside").unwrap();
+    let server = ServerProcess::start(&folder.path().join("data"), &["--web", web.to_str().unwrap()]);
+    let immutable = "public, max-age=31536000, immutable";
+    for (path, kind, cache) in [
+        ("/", "text/html", "no-cache"),
+        ("/expenses", "text/html", "no-cache"),
+        ("/expenses/0193/edit", "text/html", "no-cache"),
+        ("/devices", "text/html", "no-cache"),
+        ("/sw.js", "text/javascript", "no-cache"),
+        ("/manifest.webmanifest", "application/manifest+json", "no-cache"),
+        ("/assets/app-1a2b3c.js", "text/javascript", immutable),
+        ("/assets/engine-1a2b3c.wasm", "application/wasm", immutable),
+    ] {
+        let response = server.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert!(header("content-type").starts_with(kind), "{path}: {}", header("content-type"));
+        assert_eq!((header("cache-control"), header("sync-protocol")), (cache.into(), "1".into()), "{path}");
+        assert_eq!(response.headers().contains_key("content-security-policy"), kind == "text/html");
+    }
+    for path in [
+        "/assets/app-old.js",
+        "/nothing.png",
+        "/sync/nothing",
+        "/workspaces",
+        "/%2e%2e/secret.txt",
+        "/../secret.txt",
+    ] {
+        let response = server.get(path).await;
+        let (status, text) = (response.status().as_u16(), response.text().await.unwrap());
+        assert!(!text.contains("outside"), "{path} leads out of the folder");
+        if !path.contains("secret") {
+            assert_eq!(status, 404, "{path}");
+            assert!(text.contains("not-found"), "{path}: {text}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn it_idles_below_fifty_megabytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    for batch in 0..5 {
+        let commands: Vec<_> = (0..200).map(|number| create(batch * 200 + number + 1)).collect();
+        server.send(&token, &commands).await.unwrap();
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    println!("resident after 1,000 commands: {kilobytes} kB");
+    assert!(kilobytes < 50 * 1024, "{line}");
+}
+
+#[test]
+fn the_help_explains_every_flag() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_erp-server")).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in [
+        "--listen",
+        "--data",
+        "--web",
+        "--dev",
+        "--token-ttl",
+        "--jwt-secret",
+        "--member",
+        "--log",
+        "--log-level",
+    ] {
+        assert!(help.contains(flag), "{flag}");
+    }
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 9);
+}

@@ -1,0 +1,113 @@
+//! Into the outbox.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use futures_util::future::join_all;
+use offline_core::{EngineError, EnqueueRequest};
+use offline_protocol::CommandId;
+use serde_json::{Value, json};
+
+use crate::rig::{Fault, Rig, acme, thing_bump, thing_create, thing_update, version};
+
+#[test]
+fn concurrent_enqueues_share_transactions_and_keep_the_order_of_the_calls() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let all = (0..1000).map(|index| {
+        let name = format!("t{index}");
+        tab.engine.enqueue(EnqueueRequest::new("THING_CREATE_V1", thing_create(&name, &name)))
+    });
+    let enqueued = rig.world.run(join_all(all));
+    let seqs: Vec<u64> = enqueued.into_iter().map(|result| result.unwrap().seq.get()).collect();
+    assert_eq!(seqs, (1..=1000).collect::<Vec<_>>());
+    assert!(tab.appends.load(Ordering::Relaxed) <= 2, "the first alone, all others together");
+    rig.sync(&tab);
+    assert_eq!(rig.server.effects(&acme()).len(), 1000);
+}
+
+#[test]
+fn an_enqueue_that_is_dropped_under_way_harms_no_other() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let request = |name: &str| EnqueueRequest::new("THING_CREATE_V1", thing_create(name, name));
+    let engine = tab.engine.clone();
+    rig.world.run(async move {
+        let mut dropped = Box::pin(engine.enqueue(request("dropped")));
+        let others = join_all((0..20).map(|index| {
+            let engine = engine.clone();
+            async move { engine.enqueue(request(&format!("t{index}"))).await }
+        }));
+        // The first gets the turn to write for all, and goes away at its first pause.
+        let _ = futures_util::poll!(&mut dropped);
+        let mut others = Box::pin(others);
+        let _ = futures_util::poll!(&mut others);
+        drop(dropped);
+        assert!(others.await.iter().all(Result::is_ok));
+    });
+    let stored = rig.outbox(&tab).len() + rig.journal(&tab).len();
+    assert!((20..=21).contains(&stored), "{stored}");
+}
+
+#[test]
+fn nonsense_is_refused_with_a_code_and_nothing_is_stored() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    let nobody = CommandId::new("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
+    let cases: Vec<(EnqueueRequest, &str)> = vec![
+        (EnqueueRequest::new("", json!({})), "invalid-command-type"),
+        (EnqueueRequest::new("THING_CREATE", thing_create("a", "a")), "invalid-command-type"),
+        (EnqueueRequest::new("THING_PAINT_V1", json!({})), "unknown-command-type"),
+        (EnqueueRequest::new("THING_CREATE_V1", Value::Null), "invalid-payload"),
+        (EnqueueRequest::new("THING_CREATE_V1", json!([])), "invalid-payload"),
+        (EnqueueRequest::new("THING_CREATE_V1", json!({ "thingId": "a" })), "invalid-payload"),
+        (EnqueueRequest::new("THING_CREATE_V1", json!({ "thingId": "a", "name": 7 })), "invalid-payload"),
+        (
+            EnqueueRequest::new("THING_CREATE_V1", json!({ "thingId": "a", "name": "a", "x": 1 })),
+            "invalid-payload",
+        ),
+        (EnqueueRequest::new("THING_CREATE_V1", json!({ "thingId": "a", "name": deep })), "invalid-payload"),
+        (EnqueueRequest::new("THING_BUMP_V1", json!({ "thingId": "a", "by": f64::NAN })), "invalid-payload"),
+        (EnqueueRequest::new("THING_BUMP_V1", json!({ "thingId": "a", "by": 1.5 })), "invalid-payload"),
+        (
+            EnqueueRequest::new("THING_CREATE_V1", thing_create("a", &"x".repeat(10_000_000))),
+            "command-too-large",
+        ),
+        (EnqueueRequest::new("THING_UPDATE_V1", thing_update("a", "b")), "version-required"),
+        (EnqueueRequest::new("THING_BUMP_V1", thing_bump("a", 1)).depending_on(nobody), "unknown-dependency"),
+    ];
+    for (request, code) in cases {
+        let name = request.command_type.clone();
+        let error = rig.world.run(tab.engine.enqueue(request)).unwrap_err();
+        assert_eq!(error.code(), code, "{name}: {error}");
+        assert!(!error.to_string().contains("xxxx"), "user data in a message");
+    }
+    assert_eq!(rig.outbox(&tab), []);
+}
+
+#[test]
+fn a_closed_engine_takes_nothing() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    tab.engine.close();
+    rig.advance(1);
+    assert!(!tab.engine.is_running());
+    let refused =
+        rig.world.run(tab.engine.enqueue(EnqueueRequest::new("THING_CREATE_V1", thing_create("a", "a"))));
+    assert!(matches!(refused, Err(EngineError::Closed)));
+    assert!(matches!(rig.world.run(tab.engine.sync_now()), Err(EngineError::Closed)));
+}
+
+#[test]
+fn a_dependency_that_was_discarded_is_refused() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.server.always(Some(Fault::Offline));
+    let gone = rig.create(&tab, "a");
+    rig.world.run(tab.engine.discard(gone, None)).unwrap();
+    let request = EnqueueRequest::new("THING_CREATE_V1", thing_create("b", "b")).depending_on(gone);
+    assert_eq!(rig.world.run(tab.engine.enqueue(request)).unwrap_err().code(), "unknown-dependency");
+    let after = EnqueueRequest::new("THING_UPDATE_V1", thing_update("a", "x")).expecting(version(1));
+    rig.world.run(tab.engine.enqueue(after)).unwrap();
+    rig.world.advance(Duration::from_secs(1));
+}

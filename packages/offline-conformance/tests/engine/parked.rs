@@ -1,0 +1,186 @@
+//! What waits for a person, and what waits behind it.
+
+use offline_core::{Dependants, EngineError, EnqueueRequest, JournalOutcome, OutboxEntry, Status};
+use offline_protocol::CommandId;
+use serde_json::json;
+
+use crate::rig::{Fault, Rig, Tab, thing_bump, thing_update, version};
+
+fn ids(entries: &[OutboxEntry]) -> Vec<CommandId> {
+    entries.iter().map(|entry| entry.command.command_id).collect()
+}
+
+/// Ana renames `a` twice while ben has renamed it; she also makes `b`. Returns her two commands.
+fn conflict(rig: &mut Rig, tab: &Tab) -> (CommandId, CommandId) {
+    rig.create(tab, "a");
+    rig.sync(tab);
+    rig.server.always(Some(Fault::Offline));
+    let first = rig.rename(tab, "a", "ana's", version(1));
+    let second = rig.rename(tab, "a", "ana's second", version(1));
+    rig.create(tab, "b");
+    rig.ben_renames("a", "ben's");
+    rig.server.always(None);
+    rig.sync(tab);
+    (first, second)
+}
+
+#[test]
+fn a_conflict_shows_the_servers_version_and_lets_the_others_through() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let (first, second) = conflict(&mut rig, &tab);
+    let outbox = rig.outbox(&tab);
+    assert_eq!(ids(&outbox), [first, second]);
+    let conflict = outbox[0].command.conflict.as_ref().expect("the server's word");
+    assert_eq!((conflict.server_version.get(), conflict.changed_by.as_str()), (2, "ben"));
+    assert_eq!(conflict.server_snapshot.as_ref().unwrap()["name"], "ben's");
+    assert_eq!((outbox[0].command.status, outbox[1].held_by), (Status::Conflict, Some(first)));
+    assert_eq!(rig.on_server("b"), Some((1, "b".into())));
+    let status = tab.engine.status();
+    assert_eq!((status.counts.conflict, status.counts.pending), (1, 1));
+}
+
+#[test]
+fn retry_with_latest_applies_the_command_and_those_behind_it() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let (first, _) = conflict(&mut rig, &tab);
+    let key = rig.outbox(&tab)[0].command.idempotency_key.clone();
+    rig.world.run(tab.engine.retry_with_latest(first, None)).unwrap();
+    assert_ne!(rig.outbox(&tab)[0].command.idempotency_key, key, "the old key has its verdict for ever");
+    rig.sync(&tab);
+    assert_eq!(rig.outbox(&tab), []);
+    assert_eq!(rig.on_server("a"), Some((4, "ana's second".into())));
+}
+
+#[test]
+fn a_parked_command_can_be_edited_and_sent_again() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let (first, _) = conflict(&mut rig, &tab);
+    let nonsense = rig.world.run(tab.engine.retry_with_latest(first, Some(json!({ "thingId": 7 }))));
+    assert_eq!(nonsense.unwrap_err().code(), "invalid-payload");
+    rig.world.run(tab.engine.retry_with_latest(first, Some(thing_update("a", "both")))).unwrap();
+    let twice = rig.world.run(tab.engine.retry_with_latest(first, None));
+    assert!(matches!(twice, Err(EngineError::NotParked)));
+    rig.sync(&tab);
+    let journal = rig.journal(&tab);
+    let edited = journal.iter().find(|entry| entry.command.command_id == first).unwrap();
+    assert_eq!(edited.command.payload["name"], "both");
+    assert_eq!(rig.on_server("a"), Some((4, "ana's second".into())));
+}
+
+#[test]
+fn discard_asks_what_becomes_of_the_dependants() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let (first, second) = conflict(&mut rig, &tab);
+    assert_eq!(ids(&rig.world.run(tab.engine.blast_radius(first)).unwrap()), [second]);
+    let asked = rig.world.run(tab.engine.discard(first, None)).unwrap_err();
+    assert!(matches!(asked, EngineError::HasDependants { count: 1 }));
+    let report = rig.world.run(tab.engine.discard(first, Some(Dependants::Discard))).unwrap();
+    assert_eq!(report.discarded, [first, second]);
+    rig.sync(&tab);
+    assert_eq!((rig.outbox(&tab).len(), rig.on_server("a")), (0, Some((2, "ben's".into()))));
+    let discarded = rig
+        .journal(&tab)
+        .iter()
+        .filter(|entry| matches!(entry.outcome, JournalOutcome::Discarded { .. }))
+        .count();
+    assert_eq!(discarded, 2);
+}
+
+#[test]
+fn dependants_that_are_kept_come_after_what_the_discarded_one_came_after() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let (first, second) = conflict(&mut rig, &tab);
+    rig.world.run(tab.engine.discard(first, Some(Dependants::Keep))).unwrap();
+    rig.sync(&tab);
+    // It was made against version 1, as the first was: now it is the one that meets ben's.
+    let outbox = rig.outbox(&tab);
+    assert_eq!((ids(&outbox), outbox[0].command.status), (vec![second], Status::Conflict));
+    rig.world.run(tab.engine.retry_with_latest(second, None)).unwrap();
+    rig.sync(&tab);
+    assert_eq!(rig.on_server("a"), Some((3, "ana's second".into())));
+}
+
+#[test]
+fn a_refused_command_holds_its_dependants_and_the_rest_is_synced() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.server.always(Some(Fault::Offline));
+    let negative = json!({ "thingId": "a", "name": "a", "amount": 1 });
+    rig.enqueue(&tab, EnqueueRequest::new("THING_CREATE_V1", negative));
+    let refused = EnqueueRequest::new("THING_UPDATE_V1", json!({ "thingId": "a", "amount": -5 }));
+    let refused = rig.enqueue(&tab, refused.expecting(version(1)));
+    let behind = rig.enqueue(&tab, EnqueueRequest::new("THING_BUMP_V1", thing_bump("a", 1)));
+    rig.create(&tab, "b");
+    rig.server.always(None);
+    rig.advance(60);
+    let outbox = rig.outbox(&tab);
+    assert_eq!(ids(&outbox), [refused, behind]);
+    assert_eq!((outbox[0].command.status, outbox[1].held_by), (Status::Failed, Some(refused)));
+    let error = outbox[0].command.last_error.as_ref().unwrap();
+    assert!(error.problem.is_some(), "the server's reason");
+    assert_eq!((rig.on_server("a").unwrap().0, rig.on_server("b").unwrap().0), (1, 1));
+
+    // New work flows past it, and the parked ones are not sent again.
+    let sent = rig.server.deliveries().len();
+    rig.create(&tab, "c");
+    rig.advance(600);
+    assert_eq!(rig.on_server("c"), Some((1, "c".into())));
+    assert_eq!(rig.server.deliveries().len(), sent + 1);
+}
+
+#[test]
+fn only_what_may_be_discarded_is() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.sync(&tab);
+    rig.server.next(Fault::Hangs);
+    let id = rig.create(&tab, "a");
+    rig.world.settle();
+    let refused = rig.world.run(tab.engine.discard(id, None));
+    assert!(matches!(refused, Err(EngineError::InFlight)));
+    let stranger = CommandId::new("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
+    assert!(matches!(rig.world.run(tab.engine.discard(stranger, None)), Err(EngineError::NotFound)));
+    assert!(matches!(rig.world.run(tab.engine.retry_with_latest(id, None)), Err(EngineError::NotParked)));
+    assert_eq!(rig.outbox(&tab).len(), 1);
+}
+
+#[test]
+fn what_stays_behind_a_discarded_command_that_the_server_may_have_goes_its_own_way() {
+    for server_has_it in [true, false] {
+        let mut rig = Rig::new();
+        let (tab, _) = rig.device();
+        rig.create(&tab, "a");
+        rig.sync(&tab);
+        rig.server.next(if server_has_it {
+            Fault::AnswerLost
+        } else {
+            Fault::Unavailable { retry_after: None }
+        });
+        rig.server.always(Some(Fault::Offline));
+        let first = rig.rename(&tab, "a", "first", version(1));
+        let second = rig.rename(&tab, "a", "second", version(1));
+        rig.world.settle();
+        let report = rig.world.run(tab.engine.discard(first, Some(Dependants::Keep))).unwrap();
+        assert_eq!(report.maybe_applied.contains(&first), rig.server.deliveries()[1].fault.is_some());
+        rig.server.always(None);
+        rig.advance(600);
+        if server_has_it {
+            assert_eq!((rig.outbox(&tab).len(), rig.on_server("a")), (0, Some((3, "second".into()))));
+            continue;
+        }
+        // The server never heard of the first: the second is parked with a reason, and a person leads it on.
+        let outbox = rig.outbox(&tab);
+        assert_eq!(outbox[0].command.last_error.as_ref().unwrap().code, "unknown-dependency");
+        rig.world.run(tab.engine.retry_with_latest(second, None)).unwrap();
+        rig.sync(&tab);
+        assert_eq!(rig.outbox(&tab)[0].command.status, Status::Conflict);
+        rig.world.run(tab.engine.retry_with_latest(second, None)).unwrap();
+        rig.sync(&tab);
+        assert_eq!((rig.outbox(&tab).len(), rig.on_server("a")), (0, Some((2, "second".into()))));
+    }
+}

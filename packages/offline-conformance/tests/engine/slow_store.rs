@@ -1,0 +1,64 @@
+//! The reference store, but a transaction takes time, as it does on a disk.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use offline_conformance::fakes::VirtualClock;
+use offline_core::{
+    Appended, BoxFuture, Clock, Counts, Durability, Fence, Flight, JournalEntry, JournalQuery, NewCommand,
+    OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, memory::MemoryStore,
+};
+use offline_protocol::CommandId;
+
+pub(crate) struct SlowStore {
+    pub(crate) inner: Arc<MemoryStore>,
+    pub(crate) clock: VirtualClock,
+    /// How many transactions appended something.
+    pub(crate) appends: Arc<AtomicUsize>,
+}
+
+impl OutboxStore for SlowStore {
+    fn append(
+        &self,
+        commands: Vec<NewCommand>,
+        durability: Durability,
+    ) -> BoxFuture<'_, Result<Vec<Appended>, StoreError>> {
+        self.appends.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            self.clock.sleep(Duration::from_millis(1)).await;
+            self.inner.append(commands, durability).await
+        })
+    }
+    fn list(&self, query: OutboxQuery) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
+        self.inner.list(query)
+    }
+    fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
+        self.inner.counts()
+    }
+    fn take_off(&self, flight: Flight) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
+        self.inner.take_off(flight)
+    }
+    fn settle(&self, settlement: Settlement) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.settle(settlement)
+    }
+    fn recover(&self, fence: Fence) -> BoxFuture<'_, Result<Vec<CommandId>, StoreError>> {
+        self.inner.recover(fence)
+    }
+    fn resolve(&self, resolve: Resolve) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.resolve(resolve)
+    }
+    fn journal(&self, query: JournalQuery) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
+        self.inner.journal(query)
+    }
+    fn prune_journal(&self, keep: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.prune_journal(keep)
+    }
+    fn wipe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.wipe()
+    }
+}

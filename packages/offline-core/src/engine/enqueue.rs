@@ -1,0 +1,293 @@
+use std::sync::Mutex as SyncMutex;
+
+use offline_domain::ConflictPolicy;
+use offline_protocol::{CommandId, DeviceId, Expected, IdempotencyKey, RecordKey, Seq, Timestamp, TraceId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::{Mutex, oneshot};
+
+use super::{Engine, Inner};
+use crate::{
+    Appended, Chain, Durability, EngineError, EventKind, JournalOutcome, JournalQuery, NewCommand,
+    OutboxCommand, OutboxQuery, Signal, Status, StoreError,
+};
+
+/// A command as an application makes it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnqueueRequest {
+    /// A registered type.
+    #[serde(rename = "type")]
+    pub command_type: String,
+    /// The intent's content.
+    pub payload: Value,
+    /// The version its author saw. With own unsettled commands on the record it becomes `after` the last of them.
+    #[serde(default)]
+    pub expected: Option<Expected>,
+    /// Commands that must have been applied before it, beside those on the same record.
+    #[serde(default)]
+    pub depends_on: Vec<CommandId>,
+    /// How sure it is when `enqueue` resolves.
+    #[serde(default)]
+    pub durability: Durability,
+    /// Ties it to the application's logs; a new one when absent.
+    #[serde(default)]
+    pub client_trace_id: Option<TraceId>,
+}
+
+impl EnqueueRequest {
+    /// A command without expectation and dependencies, with strict durability.
+    pub fn new(command_type: impl Into<String>, payload: Value) -> Self {
+        Self {
+            command_type: command_type.into(),
+            payload,
+            expected: None,
+            depends_on: Vec::new(),
+            durability: Durability::Strict,
+            client_trace_id: None,
+        }
+    }
+
+    /// The same with the version its author saw.
+    #[must_use]
+    pub fn expecting(mut self, expected: Expected) -> Self {
+        self.expected = Some(expected);
+        self
+    }
+
+    /// The same, to be applied only after `command_id`.
+    #[must_use]
+    pub fn depending_on(mut self, command_id: CommandId) -> Self {
+        self.depends_on.push(command_id);
+        self
+    }
+}
+
+impl std::fmt::Debug for EnqueueRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnqueueRequest").field("expected", &self.expected).finish_non_exhaustive()
+    }
+}
+
+/// A command that is durable in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Enqueued {
+    /// Its name for ever.
+    pub command_id: CommandId,
+    /// Its place.
+    pub seq: Seq,
+    /// Ties it to logs.
+    pub client_trace_id: TraceId,
+    /// The records it touches.
+    pub touches: Vec<RecordKey>,
+}
+
+impl Engine {
+    /// Checks a command and stores it. Once this has resolved with `Ok`, the command leaves the outbox only by the server's final answer or
+    /// by a person's hand; on an error nothing was stored.
+    ///
+    /// Commands that are enqueued at the same time share a transaction, and are stored in the order of the calls. Dropping the future
+    /// before it has resolved leaves open whether the command was stored.
+    pub async fn enqueue(&self, request: EnqueueRequest) -> Result<Enqueued, EngineError> {
+        let inner = &*self.0;
+        if inner.shared.is_closed() {
+            return Err(EngineError::Closed);
+        }
+        let durability = request.durability;
+        let new = inner.prepare(request)?;
+        if new.command.named_predecessors().next().is_some() {
+            inner.check_predecessors(&new.command).await?;
+        }
+        let (command_id, touches) = (new.command.command_id, new.command.touches.clone());
+        let client_trace_id = new.command.client_trace_id.clone();
+        let appended = inner.append(new, durability).await?;
+
+        inner.tell_event(EventKind::Enqueued {
+            command_id,
+            client_trace_id: client_trace_id.clone(),
+            seq: appended.seq,
+        });
+        Ok(Enqueued { command_id, seq: appended.seq, client_trace_id, touches })
+    }
+}
+
+impl Inner {
+    fn prepare(&self, request: EnqueueRequest) -> Result<NewCommand, EngineError> {
+        let (command_type, prepared) =
+            self.registry.prepare_named(&request.command_type, &request.payload)?;
+        let chain = match (prepared.policy(), request.expected) {
+            (ConflictPolicy::Guarded, None) => return Err(EngineError::VersionRequired),
+            (ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven, Some(_)) => Chain::AfterOwn,
+            _ => Chain::AsGiven,
+        };
+        let now = self.ports.clock.now();
+        let client_trace_id = match request.client_trace_id {
+            Some(id) => id,
+            None => trace_id(self.ports.ids.uuid(now)),
+        };
+        let command = OutboxCommand {
+            command_id: CommandId::from_uuid(self.ports.ids.uuid(now)),
+            workspace_id: self.config.workspace_id.clone(),
+            user_id: self.config.user_id.clone(),
+            device_id: DeviceId::clone(&self.config.device_id),
+            seq: Seq::FIRST,
+            command_type,
+            payload: request.payload,
+            touches: prepared.keys(),
+            expected: request.expected,
+            depends_on: request.depends_on,
+            status: Status::Pending,
+            attempts: 0,
+            next_attempt_at: None,
+            idempotency_key: self.new_key(now),
+            created_at: now,
+            client_trace_id,
+            last_error: None,
+            conflict: None,
+        };
+        let (bytes, limit) = (wire_size(&command), self.config.limits.max_item_bytes as usize);
+        if bytes > limit {
+            return Err(EngineError::TooLarge { bytes, limit });
+        }
+        Ok(NewCommand { command, chain })
+    }
+
+    pub(super) fn new_key(&self, now: Timestamp) -> IdempotencyKey {
+        let key = self.ports.ids.uuid(now).hyphenated().to_string();
+        IdempotencyKey::new(key).expect("BUG: a UUID is visible ASCII")
+    }
+
+    /// A command after one that never comes would wait for ever.
+    async fn check_predecessors(&self, command: &OutboxCommand) -> Result<(), EngineError> {
+        let ids: Vec<CommandId> = command.named_predecessors().collect();
+        let outbox = self.ports.outbox.list(OutboxQuery::Ids(ids.clone())).await?;
+        let missing: Vec<CommandId> =
+            ids.into_iter().filter(|id| !outbox.iter().any(|known| known.command_id == *id)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let journal = self.ports.outbox.journal(JournalQuery::Ids(missing.clone())).await?;
+        let applied = |id: &CommandId| {
+            journal.iter().any(|entry| {
+                entry.command.command_id == *id && matches!(entry.outcome, JournalOutcome::Applied { .. })
+            })
+        };
+        match missing.into_iter().find(|id| !applied(id)) {
+            Some(unknown) => Err(EngineError::UnknownDependency(unknown)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn trace_id(uuid: uuid::Uuid) -> TraceId {
+    TraceId::new(uuid.simple().to_string()).expect("BUG: a UUID is visible ASCII")
+}
+
+/// How many bytes the command takes on the wire.
+pub(super) fn wire_size(command: &OutboxCommand) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail, and a command always has a JSON form; were it otherwise, the largest size refuses it.
+    match serde_json::to_writer(&mut counter, &command.to_wire()) {
+        Ok(()) => counter.0,
+        Err(_) => usize::MAX,
+    }
+}
+
+type Answer = Result<Appended, StoreError>;
+
+/// Lets concurrent enqueues share a transaction: whoever gets the turn writes what has gathered meanwhile, for all.
+#[derive(Debug, Default)]
+pub(super) struct GroupCommit {
+    turn: Mutex<()>,
+    waiting: SyncMutex<Vec<Waiting>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    new: NewCommand,
+    durability: Durability,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl std::fmt::Debug for NewCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.command.fmt(f)
+    }
+}
+
+impl Inner {
+    async fn append(&self, new: NewCommand, durability: Durability) -> Answer {
+        loop {
+            let (answer, mut answered) = oneshot::channel();
+            self.waiting().push(Waiting { new: new.clone(), durability, answer });
+            let turn = self.group.turn.lock().await;
+            match answered.try_recv() {
+                Ok(answer) => return answer,
+                Err(oneshot::error::TryRecvError::Empty) => {
+                    let group = std::mem::take(&mut *self.waiting());
+                    self.write_group(group).await;
+                }
+                Err(oneshot::error::TryRecvError::Closed) => {}
+            }
+            drop(turn);
+            // No answer: the future that wrote for this one was dropped. Asking again is safe, the store knows the id.
+            if let Ok(answer) = answered.await {
+                return answer;
+            }
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
+        self.group.waiting.lock().expect("BUG: no code that holds this lock panics")
+    }
+
+    async fn write_group(&self, group: Vec<Waiting>) {
+        let durability = group.iter().map(|waiting| waiting.durability).max().unwrap_or_default();
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|waiting| (waiting.new, waiting.answer)).unzip();
+        let ids: Vec<CommandId> = commands.iter().map(|new| new.command.command_id).collect();
+        match self.ports.outbox.append(commands, durability).await {
+            Ok(appended) if appended.len() == ids.len() => {
+                self.tell_changed(&ids);
+                self.rouse(Signal::Enqueued);
+                // A receiver that is gone was dropped by its caller.
+                answers.into_iter().zip(appended).for_each(|(answer, appended)| {
+                    let _ = answer.send(Ok(appended));
+                });
+            }
+            Ok(_) => {
+                fail_all(answers, || StoreError::Backend("the store answered for other commands".into()))
+            }
+            Err(error) => fail_all(answers, || same(&error)),
+        }
+    }
+}
+
+fn fail_all(answers: Vec<oneshot::Sender<Answer>>, error: impl Fn() -> StoreError) {
+    answers.into_iter().for_each(|answer| {
+        let _ = answer.send(Err(error()));
+    });
+}
+
+/// The error for each of those who shared the transaction.
+fn same(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Fenced => StoreError::Fenced,
+        StoreError::Full => StoreError::Full,
+        StoreError::Closed => StoreError::Closed,
+        StoreError::TooNew { found, known } => StoreError::TooNew { found: *found, known: *known },
+        StoreError::Corrupt { what } => StoreError::Corrupt { what },
+        StoreError::Backend(source) => StoreError::Backend(source.to_string().into()),
+    }
+}

@@ -1,0 +1,180 @@
+use std::collections::HashSet;
+
+use offline_protocol::{CommandId, Expected, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Engine, Inner, OutboxEntry};
+use crate::{
+    EngineError, EventKind, HowResolved, Notice, OutboxCommand, OutboxQuery, Rebase, Resolution, Resolve,
+    Signal, Status, StatusEvent, Transition, settle::UNKNOWN_DEPENDENCY,
+};
+
+/// What becomes of the commands that wait behind a discarded one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dependants {
+    /// They are discarded with it.
+    Discard,
+    /// They stay, and come after what the discarded one came after.
+    Keep,
+}
+
+/// What a discard did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiscardReport {
+    /// Everything that left the outbox, in the order of `seq`.
+    pub discarded: Vec<CommandId>,
+    /// Those of them that had been sent without a final answer: the server may have them all the same.
+    pub maybe_applied: Vec<CommandId>,
+}
+
+impl Engine {
+    /// Sends a parked command again: same id, same place, a new idempotency key, and against the server's version when it was a conflict.
+    /// `payload` stands in place of the old one when given.
+    pub async fn retry_with_latest(&self, id: CommandId, payload: Option<Value>) -> Result<(), EngineError> {
+        let inner = &*self.0;
+        let command = inner.command(id).await?;
+        if command.status.on(StatusEvent::Retried) == Transition::Refused {
+            return Err(EngineError::NotParked);
+        }
+        let edited = match payload {
+            Some(payload) => {
+                let keys = inner.registry.prepare(&command.command_type, &payload)?.keys();
+                Some((payload, keys))
+            }
+            None => None,
+        };
+        let expected = expected_now(&command);
+        let at = inner.ports.clock.now();
+        let resolution = Resolution::Retry { idempotency_key: inner.new_key(at), expected, edited };
+        if !inner.ports.outbox.resolve(Resolve { command_id: id, at, resolution }).await? {
+            return Err(EngineError::NotParked);
+        }
+        self.resolved(vec![command], HowResolved::Retried);
+        Ok(())
+    }
+
+    /// The unsettled commands that wait behind this one, directly or not, in the order of `seq`.
+    pub async fn blast_radius(&self, id: CommandId) -> Result<Vec<OutboxEntry>, EngineError> {
+        let command = self.0.command(id).await?;
+        let entry =
+            |dependant| OutboxEntry { command: dependant, held_by: command.status.is_parked().then_some(id) };
+        Ok(self.0.dependants(&command).await?.into_iter().map(entry).collect())
+    }
+
+    /// Takes a command out of the outbox, journaled as discarded. Needs to be told what becomes of those that wait behind it, when there are
+    /// any. A command on the wire cannot be discarded.
+    pub async fn discard(
+        &self,
+        id: CommandId,
+        dependants: Option<Dependants>,
+    ) -> Result<DiscardReport, EngineError> {
+        let inner = &*self.0;
+        let command = inner.command(id).await?;
+        if command.status.on(StatusEvent::Discarded) == Transition::Refused {
+            return Err(EngineError::InFlight);
+        }
+        let behind = inner.dependants(&command).await?;
+        let (also, rebase) = match dependants {
+            None if behind.is_empty() => (Vec::new(), Vec::new()),
+            None => return Err(EngineError::HasDependants { count: behind.len() }),
+            Some(Dependants::Discard) => (behind, Vec::new()),
+            // The server may have it, and then knows those behind it by what they say now.
+            Some(Dependants::Keep) if maybe_applied(&command) => (Vec::new(), Vec::new()),
+            Some(Dependants::Keep) => {
+                (Vec::new(), behind.iter().filter_map(|behind| rebase(behind, &command)).collect())
+            }
+        };
+        let at = inner.ports.clock.now();
+        let resolution =
+            Resolution::Discard { also: also.iter().map(|command| command.command_id).collect(), rebase };
+        if !inner.ports.outbox.resolve(Resolve { command_id: id, at, resolution }).await? {
+            // Something took off or was settled between the two transactions.
+            return Err(EngineError::InFlight);
+        }
+        let gone: Vec<_> = std::iter::once(command).chain(also).collect();
+        let report = DiscardReport {
+            discarded: gone.iter().map(|command| command.command_id).collect(),
+            maybe_applied: gone
+                .iter()
+                .filter(|command| maybe_applied(command))
+                .map(|command| command.command_id)
+                .collect(),
+        };
+        self.resolved(gone, HowResolved::Discarded);
+        Ok(report)
+    }
+
+    fn resolved(&self, commands: Vec<OutboxCommand>, how: HowResolved) {
+        let inner = &*self.0;
+        let command_ids = commands.iter().map(|command| command.command_id).collect();
+        for OutboxCommand { command_id, client_trace_id, .. } in commands {
+            inner.tell_event(EventKind::Resolved { command_id, client_trace_id, how });
+        }
+        inner.shared.mark_counts();
+        inner.tell(Notice::Changed { command_ids });
+        self.wake(Signal::Resolved);
+    }
+}
+
+impl Inner {
+    async fn command(&self, id: CommandId) -> Result<OutboxCommand, EngineError> {
+        self.ports.outbox.list(OutboxQuery::Ids(vec![id])).await?.pop().ok_or(EngineError::NotFound)
+    }
+
+    /// Everything after `command` that shares a record with it or names it, and so on.
+    async fn dependants(&self, command: &OutboxCommand) -> Result<Vec<OutboxCommand>, EngineError> {
+        let mut ids = HashSet::from([command.command_id]);
+        let mut keys: HashSet<_> = command.touches.iter().cloned().collect();
+        let mut found = Vec::new();
+        self.each_from(Some(command.seq.next()), |later| {
+            let depends = later.named_predecessors().any(|id| ids.contains(&id))
+                || later.touches.iter().any(|key| keys.contains(key));
+            if depends {
+                ids.insert(later.command_id);
+                keys.extend(later.touches.iter().cloned());
+                found.push(later.clone());
+            }
+            true
+        })
+        .await?;
+        Ok(found)
+    }
+}
+
+/// Whether it was sent without a final answer.
+fn maybe_applied(command: &OutboxCommand) -> bool {
+    command.status == Status::Pending && command.attempts > 0
+}
+
+/// What a command that is sent again expects: the version that the server has shown, else what it expected before.
+///
+/// One that came after a command which the server does not know expects a version that no record has: the answer is a conflict
+/// with the record as it is, and from there a person decides.
+fn expected_now(command: &OutboxCommand) -> Option<Expected> {
+    if let Some(conflict) = &command.conflict {
+        return Some(Expected::Version(conflict.server_version));
+    }
+    let lost = command.last_error.as_ref().is_some_and(|error| error.code == UNKNOWN_DEPENDENCY);
+    match command.expected {
+        Some(Expected::After(_)) if lost => Some(Expected::Version(Version::FIRST)),
+        other => other,
+    }
+}
+
+/// What `behind` comes after when `gone` is no longer there; `None` when it does not name it.
+fn rebase(behind: &OutboxCommand, gone: &OutboxCommand) -> Option<Rebase> {
+    if !behind.named_predecessors().any(|id| id == gone.command_id) {
+        return None;
+    }
+    let expected = match behind.expected {
+        Some(Expected::After(id)) if id == gone.command_id => gone.expected,
+        other => other,
+    };
+    let kept = behind.depends_on.iter().filter(|id| **id != gone.command_id);
+    let inherited = gone.depends_on.iter().filter(|id| !behind.depends_on.contains(id));
+    let depends_on = kept.chain(inherited).copied().collect();
+    Some(Rebase { command_id: behind.command_id, expected, depends_on })
+}

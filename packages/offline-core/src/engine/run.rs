@@ -1,0 +1,392 @@
+use std::{collections::HashMap, sync::atomic::Ordering};
+
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+    pin_mut, select_biased,
+};
+use offline_protocol::{CommandId, Limits, Timestamp, TraceId};
+
+use super::{Engine, Inner, batch::Batch, told::Told};
+use crate::{
+    Change, EventKind, Flight, FlightId, JournalEntry, JournalOutcome, JournalQuery, NetworkVerdict,
+    OutboxCommand, PauseReason, Phase, Progress, Settlement, Signal, StoreError,
+    lanes::{self, Lanes, Standing},
+    plan::{Input, Moment, Planner, Rules, Step},
+    settle::Sent,
+};
+
+impl Engine {
+    /// Flushes until [`Engine::close`], or until the store is gone. Poll it on a task of its own; one at a time, a second call returns at once.
+    ///
+    /// Dropping it is like a crash: what was on the wire is sent again by whoever flushes next, under the same keys.
+    pub async fn run(&self) {
+        if self.0.running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let running = Running(&self.0);
+        let runner = Runner::new(running.0);
+        let (drive, publish) = (runner.drive().fuse(), running.0.publish_counts().fuse());
+        pin_mut!(drive, publish);
+        select_biased! {
+            () = drive => {}
+            () = publish => {}
+        }
+    }
+}
+
+/// Says that the runner is gone, also when its future is dropped.
+struct Running<'a>(&'a Inner);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Release);
+        self.0.update_status(|status| status.leader = false);
+        self.0.shared.round_ended();
+    }
+}
+
+/// Performs the planner's steps. Writes to the store first, tells about it after.
+struct Runner<'a> {
+    inner: &'a Inner,
+    planner: Planner,
+    flight: Option<(FlightId, HashMap<CommandId, TraceId>)>,
+    settled: u64,
+    to_prune: bool,
+    told_pause: Option<PauseReason>,
+}
+
+impl<'a> Runner<'a> {
+    fn new(inner: &'a Inner) -> Self {
+        let config = &inner.config;
+        let rules = Rules {
+            limits: config.limits,
+            retry: config.retry,
+            lease_ttl: config.lease_ttl,
+            election: config.election,
+        };
+        Self {
+            inner,
+            planner: Planner::new(rules),
+            flight: None,
+            settled: 0,
+            to_prune: false,
+            told_pause: None,
+        }
+    }
+
+    async fn drive(mut self) {
+        self.remember_last_sync().await;
+        let mut step = self.planner.start(self.moment());
+        while !self.inner.shared.is_closed() {
+            self.publish(&step);
+            if matches!(step, Step::Stop) {
+                break;
+            }
+            let input = match self.perform(step).await {
+                Ok(input) => input,
+                Err(error) => Input::StoreFailed(error),
+            };
+            step = self.planner.on(input, self.moment());
+        }
+        if let Some(lease) = self.planner.lease() {
+            // It expires by itself when this fails.
+            let _ = self.inner.ports.lease.release(lease).await;
+        }
+    }
+
+    /// After a restart the status still says when the server last settled something.
+    async fn remember_last_sync(&self) {
+        let latest = self.inner.ports.outbox.journal(JournalQuery::Latest { limit: 1 }).await;
+        // A store that cannot be read shows itself at the first step.
+        let settled = latest.ok().and_then(|mut latest| latest.pop());
+        if let Some(JournalEntry { outcome: JournalOutcome::Applied { .. }, settled_at, .. }) = settled {
+            self.inner.update_status(|status| status.last_synced_at = Some(settled_at));
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        let ports = &self.inner.ports;
+        Moment { now: ports.clock.now(), random: ports.ids.random(), verdict: self.inner.verdict() }
+    }
+
+    async fn perform(&mut self, step: Step) -> Result<Input, StoreError> {
+        let inner = self.inner;
+        let (ports, config) = (&inner.ports, &inner.config);
+        Ok(match step {
+            Step::Wait { until, .. } => self.wait(until).await?,
+            Step::Acquire(takeover) => {
+                let now = ports.clock.now();
+                let lease = ports.lease.acquire(&config.holder, now, config.lease_ttl, takeover).await?;
+                inner.update_status(|status| status.leader = lease.is_some());
+                Input::Acquired(lease)
+            }
+            Step::Renew(lease) => Input::Renewed(inner.renew(lease).await?),
+            Step::Recover(fence) => {
+                let command_ids = ports.outbox.recover(fence).await?;
+                inner.tell_changed(&command_ids);
+                Input::Recovered
+            }
+            Step::Probe => {
+                let before = inner.verdict();
+                let result = self.with_heartbeat(ports.transport.hello()).await;
+                inner.observe(before, &result);
+                Input::Probed(result)
+            }
+            Step::Scan { limits, ignore_waits } => self.scan(limits, ignore_waits).await?,
+            Step::TakeOff(fence, commands) => {
+                let flight_id = FlightId(ports.ids.uuid(ports.clock.now()));
+                let flight = Flight { flight_id, fence, commands, at: ports.clock.now() };
+                let commands = ports.outbox.take_off(flight).await?;
+                let traces = commands.iter().map(|flown| (flown.command_id, flown.client_trace_id.clone()));
+                self.flight = Some((flight_id, traces.collect()));
+                self.flush_started().await?;
+                let flown: Vec<_> = commands.iter().map(|command| command.command_id).collect();
+                inner.tell_changed(&flown);
+                Input::TookOff(commands)
+            }
+            Step::Send(commands) => self.send(commands).await,
+            Step::Settle { fence, changes, retry } => self.settle(fence, changes, retry).await?,
+            Step::Stop => Input::Settled,
+        })
+    }
+
+    /// Until a signal, a change of the network or `until`.
+    async fn wait(&mut self, until: Option<Timestamp>) -> Result<Input, StoreError> {
+        let ports = &self.inner.ports;
+        if std::mem::take(&mut self.to_prune) {
+            ports.outbox.prune_journal(self.inner.config.journal_keep).await?;
+        }
+        loop {
+            if self.inner.shared.take_promotion() {
+                return Ok(Input::Promoted);
+            }
+            let signals = self.inner.shared.take_signals();
+            if !signals.is_empty() || self.inner.shared.is_closed() {
+                return Ok(Input::Woken(signals));
+            }
+            let seen = self.inner.verdict();
+            let changed = async {
+                // A monitor that cannot tell is no reason to wake up.
+                match ports.network.next_change(seen).await {
+                    Ok(verdict) => verdict,
+                    Err(_) => std::future::pending().await,
+                }
+            };
+            let left = until.map(|until| until.since(ports.clock.now()));
+            let sleep = async {
+                match left {
+                    Some(left) => ports.clock.sleep(left).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let woken = self.inner.wake.notified();
+            let (changed, sleep, woken) = (changed.fuse(), sleep.fuse(), woken.fuse());
+            pin_mut!(changed, sleep, woken);
+            select_biased! {
+                () = woken => {}
+                verdict = changed => {
+                    self.inner.publish_verdict(verdict);
+                    let hint = (verdict != NetworkVerdict::Offline).then_some(Signal::Hint);
+                    return Ok(Input::Woken(hint.into_iter().collect()));
+                }
+                () = sleep => return Ok(Input::Woken(Vec::new())),
+            }
+        }
+    }
+
+    /// Reads the outbox from its head until a batch is full, or to its end.
+    async fn scan(&mut self, limits: Limits, ignore_waits: bool) -> Result<Input, StoreError> {
+        let mut lanes = Lanes::default();
+        let mut batch = Batch::new(limits);
+        let mut next: Option<Timestamp> = None;
+        let moment = lanes::Moment {
+            now: self.inner.ports.clock.now(),
+            ignore_waits,
+            paused_types: self.planner.paused_types(),
+        };
+        self.inner
+            .each_from(None, |command| {
+                match lanes.judge(command, moment) {
+                    Standing::Due if !batch.take(command) => lanes.hold_back(command),
+                    Standing::Waiting(time) => next = Some(next.map_or(time, |next| next.min(time))),
+                    _ => {}
+                }
+                !batch.full
+            })
+            .await?;
+        if batch.due.is_empty() {
+            self.flush_finished(next.is_none());
+        }
+        Ok(Input::Scanned { due: batch.due, next_attempt_at: next })
+    }
+
+    async fn flush_started(&self) -> Result<(), StoreError> {
+        if self.inner.shared.progress().is_some() {
+            return Ok(());
+        }
+        let counts = self.inner.ports.outbox.counts().await?;
+        let total = counts.pending + counts.in_flight;
+        self.inner.update_status(|status| {
+            status.counts = counts;
+            status.progress = Some(Progress { settled: 0, total });
+        });
+        self.inner.tell_event(EventKind::FlushStarted { total });
+        Ok(())
+    }
+
+    fn flush_finished(&mut self, all_settled: bool) {
+        let now = self.inner.ports.clock.now();
+        let settled = std::mem::take(&mut self.settled);
+        if self.inner.shared.progress().is_some() {
+            self.inner.tell_event(EventKind::FlushFinished { settled });
+        }
+        self.inner.update_status(|status| {
+            status.progress = None;
+            if all_settled {
+                status.last_synced_at = Some(now);
+            }
+        });
+    }
+
+    async fn send(&mut self, commands: Vec<OutboxCommand>) -> Input {
+        let sent: Vec<Sent> = commands
+            .iter()
+            .map(|command| Sent { command_id: command.command_id, attempts: command.attempts })
+            .collect();
+        let wire = commands.iter().map(OutboxCommand::to_wire).collect();
+        drop(commands);
+        let before = self.inner.verdict();
+        let result = self.with_heartbeat(self.inner.ports.transport.send(wire)).await;
+        self.inner.observe(before, &result);
+        Input::Sent(sent, result)
+    }
+
+    /// An exchange may last longer than the lease: renews it meanwhile.
+    async fn with_heartbeat<T>(&mut self, exchange: crate::BoxFuture<'_, T>) -> T {
+        let mut exchange = exchange;
+        loop {
+            let pause = self.inner.ports.clock.sleep(self.inner.config.lease_ttl / 3);
+            match select(exchange, pause).await {
+                Either::Left((result, _)) => return result,
+                Either::Right(((), unfinished)) => exchange = unfinished,
+            }
+            if let Some(lease) = self.planner.lease().cloned() {
+                // A store that fails now fails again when the exchange is settled; there it is dealt with.
+                if let Ok(renewed) = self.inner.renew(lease).await {
+                    self.planner.heartbeat(renewed);
+                }
+            }
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        fence: crate::Fence,
+        changes: Vec<(CommandId, Change)>,
+        retry: Option<(Timestamp, &'static str)>,
+    ) -> Result<Input, StoreError> {
+        let inner = self.inner;
+        let Some((flight_id, traces)) = self.flight.take() else {
+            return Ok(Input::Settled);
+        };
+        let at = inner.ports.clock.now();
+        let told: Vec<Told> = changes.iter().map(|(id, change)| Told::new(*id, change)).collect();
+        inner.ports.outbox.settle(Settlement { flight_id, fence, at, changes }).await?;
+
+        let final_ones = told.iter().filter(|told| told.is_final()).count() as u64;
+        self.settled += final_ones;
+        self.to_prune |= final_ones > 0;
+        let command_ids: Vec<CommandId> = traces.keys().copied().collect();
+        for told in told {
+            if let Some(trace) = traces.get(&told.id) {
+                inner.tell_event(told.event(trace.clone()));
+            }
+        }
+        if let Some((next_attempt_at, code)) = retry {
+            let code = code.to_owned();
+            inner.tell_event(EventKind::RetryScheduled {
+                command_ids: command_ids.clone(),
+                next_attempt_at,
+                code,
+            });
+        }
+        inner.tell_changed(&command_ids);
+        self.publish_progress(final_ones, at);
+        Ok(Input::Settled)
+    }
+
+    fn publish_progress(&self, final_ones: u64, at: Timestamp) {
+        if final_ones == 0 {
+            return;
+        }
+        let settled = self.settled;
+        let mut total = settled;
+        self.inner.update_status(|status| {
+            total = status.progress.map_or(settled, |progress| progress.total.max(settled));
+            status.progress = Some(Progress { settled, total });
+            status.last_synced_at = Some(at);
+        });
+        self.inner.tell_event(EventKind::FlushProgress { settled, total });
+    }
+
+    fn publish(&mut self, step: &Step) {
+        if self.planner.paused_by().is_none() {
+            self.tell_pause();
+        }
+        let (phase, next_attempt_at) = match step {
+            Step::Wait { until, phase } => (*phase, until.filter(|_| *phase == Phase::Waiting)),
+            Step::TakeOff(..) | Step::Send(_) | Step::Settle { .. } => (Phase::Syncing, None),
+            _ => return,
+        };
+        let waits = matches!(step, Step::Wait { .. });
+        let paused_by = self.planner.paused_by();
+        if waits && paused_by.is_none() && self.planner.lease().is_none() && phase == Phase::Idle {
+            // Somebody else flushes: what he tells is the status. Until he has spoken there is nothing to tell.
+            self.inner.update_status(|status| {
+                if status.phase == Phase::Starting {
+                    status.phase = Phase::Idle;
+                }
+            });
+            return;
+        }
+        if waits && phase != Phase::Idle {
+            self.flush_finished(false);
+        }
+        self.inner.update_status(|status| {
+            status.phase = phase;
+            status.paused_by = paused_by;
+            status.next_attempt_at = next_attempt_at;
+        });
+        if waits {
+            self.tell_pause();
+            self.inner.shared.round_ended();
+        }
+    }
+
+    /// Says that a pause has begun or ended, once the store and the status are what they are to be meanwhile.
+    fn tell_pause(&mut self) {
+        let now = self.planner.paused_by();
+        if std::mem::replace(&mut self.told_pause, now) == now {
+            return;
+        }
+        self.inner.update_status(|status| status.paused_by = now);
+        match now {
+            None => self.inner.tell_event(EventKind::Resumed),
+            Some(reason) => {
+                self.inner.tell_event(EventKind::Paused { reason });
+                if reason == PauseReason::Login {
+                    self.inner.tell_event(EventKind::LoginNeeded);
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn renew(&self, lease: crate::Lease) -> Result<Option<crate::Lease>, StoreError> {
+        let (now, ttl) = (self.ports.clock.now(), self.config.lease_ttl);
+        let current = self.ports.lease.renew(&lease, now, ttl).await?;
+        Ok(current.then(|| crate::Lease { expires_at: now.plus(ttl), ..lease }))
+    }
+}

@@ -1,0 +1,81 @@
+//! What an engine says of itself, to its host and to the other engines of its partition.
+
+use offline_protocol::CommandId;
+
+use super::{Inner, view::PAGE};
+use crate::{
+    Connectivity, EngineEvent, EventKind, NetworkVerdict, Notice, Signal, SyncStatus, TransportError,
+    plan::observed,
+};
+
+impl Inner {
+    pub(super) fn rouse(&self, signal: Signal) {
+        self.shared.signal(signal);
+        self.wake.notify_one();
+        self.tell(Notice::Signal { signal });
+    }
+
+    /// Tells whoever listens; nobody listening is fine.
+    pub(super) fn tell(&self, notice: Notice) {
+        let _ = self.notices.send(notice);
+    }
+
+    pub(super) fn tell_event(&self, kind: EventKind) {
+        self.tell(Notice::Event(EngineEvent { at: self.ports.clock.now(), kind }));
+    }
+
+    /// What is known about the way to the server; a monitor that cannot tell knows nothing.
+    pub(super) fn verdict(&self) -> NetworkVerdict {
+        self.ports.network.verdict().unwrap_or_default()
+    }
+
+    /// What an exchange has shown about the way to the server, `before` being what was known when it began.
+    ///
+    /// An answer over a network that the platform has left meanwhile says nothing of the one it is in now, which may be a captive portal's.
+    pub(super) fn observe<T>(&self, before: NetworkVerdict, result: &Result<T, TransportError>) {
+        let seen = match result {
+            Ok(_) if self.verdict() != before => None,
+            Ok(_) => Some(NetworkVerdict::Online),
+            Err(error) => observed(error),
+        };
+        if let Some(verdict) = seen {
+            self.ports.network.report(verdict);
+            self.publish_verdict(verdict);
+        }
+    }
+
+    pub(super) fn publish_verdict(&self, verdict: NetworkVerdict) {
+        let changed: Option<Connectivity> = self.shared.update_verdict(verdict, self.ports.clock.now());
+        if let Some(connectivity) = changed {
+            self.tell(Notice::Connectivity(connectivity));
+        }
+    }
+
+    pub(super) fn update_status(&self, change: impl FnOnce(&mut SyncStatus)) {
+        if let Some(status) = self.shared.update_status(change) {
+            self.tell(Notice::Status(status));
+        }
+    }
+
+    pub(super) fn tell_changed(&self, command_ids: &[CommandId]) {
+        self.shared.mark_counts();
+        for some in command_ids.chunks(PAGE) {
+            self.tell(Notice::Changed { command_ids: some.to_vec() });
+        }
+    }
+
+    /// Keeps the counts in the status true, off the path of enqueues and flushes.
+    pub(super) async fn publish_counts(&self) {
+        loop {
+            self.refresh_counts().await;
+            self.shared.counts_changed().await;
+        }
+    }
+
+    pub(super) async fn refresh_counts(&self) {
+        // A store that cannot be read shows itself on the next write; the old counts stay until then.
+        if let Ok(counts) = self.ports.outbox.counts().await {
+            self.update_status(|status| status.counts = counts);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use std::collections::{HashMap, HashSet};
+
+use offline_protocol::{CommandId, Seq};
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, Inner};
+use crate::{
+    EngineError, JournalEntry, JournalQuery, OutboxCommand, OutboxQuery, Status, StoreError,
+    lanes::{Lanes, Moment, Standing},
+};
+
+/// How many commands are read at a time.
+pub(super) const PAGE: usize = 1000;
+
+/// An unsettled command as a person sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxEntry {
+    /// The command.
+    #[serde(flatten)]
+    pub command: OutboxCommand,
+    /// The parked command that it waits behind.
+    pub held_by: Option<CommandId>,
+}
+
+impl Engine {
+    /// Unsettled commands in the order of `seq`, with what they wait behind.
+    pub async fn list(&self, query: OutboxQuery) -> Result<Vec<OutboxEntry>, EngineError> {
+        let inner = &*self.0;
+        let commands = inner.ports.outbox.list(query).await?;
+        let last = commands
+            .iter()
+            .filter(|command| command.status == Status::Pending)
+            .map(|command| command.seq)
+            .max();
+        let held = match last {
+            Some(last) => inner.held_until(last).await?,
+            None => HashMap::new(),
+        };
+        let entry = |command: OutboxCommand| {
+            let held_by = held.get(&command.command_id).copied();
+            OutboxEntry { command, held_by }
+        };
+        Ok(commands.into_iter().map(entry).collect())
+    }
+
+    /// What became of settled commands.
+    pub async fn journal(&self, query: JournalQuery) -> Result<Vec<JournalEntry>, EngineError> {
+        Ok(self.0.ports.outbox.journal(query).await?)
+    }
+}
+
+impl Inner {
+    /// Every command up to `last` that waits behind a parked one, with that one. Free of charge when nothing is parked.
+    async fn held_until(&self, last: Seq) -> Result<HashMap<CommandId, CommandId>, StoreError> {
+        let parked = self.ports.outbox.list(OutboxQuery::Parked).await?;
+        let Some(first) = parked.first() else {
+            return Ok(HashMap::new());
+        };
+        let (mut lanes, none) = (Lanes::default(), HashSet::new());
+        let moment = Moment { now: self.ports.clock.now(), ignore_waits: true, paused_types: &none };
+        let mut held = HashMap::new();
+        self.each_from(Some(first.seq), |command| {
+            if command.seq > last {
+                return false;
+            }
+            if let Standing::Blocked(blocker) = lanes.judge(command, moment)
+                && blocker.parked
+            {
+                held.insert(command.command_id, blocker.root);
+            }
+            true
+        })
+        .await?;
+        Ok(held)
+    }
+
+    /// Shows every unsettled command from `first` on, in the order of `seq`, until `visit` has seen enough.
+    pub(super) async fn each_from(
+        &self,
+        first: Option<Seq>,
+        mut visit: impl FnMut(&OutboxCommand) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut after = first.and_then(|seq| Seq::new(seq.get() - 1).ok());
+        loop {
+            let page = self.ports.outbox.list(OutboxQuery::Seq { after, limit: PAGE }).await?;
+            after = page.last().map(|command| command.seq);
+            if !page.iter().all(&mut visit) || page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Everything in which WebAssembly and native differ: in the browser there is one thread, and its values cannot be sent.
+
+use std::{future::Future, pin::Pin};
+
+#[cfg(not(target_arch = "wasm32"))]
+mod bounds {
+    /// `Send` where there are threads, nothing in the browser.
+    pub trait MaybeSend: Send {}
+    impl<T: Send + ?Sized> MaybeSend for T {}
+    /// `Sync` where there are threads, nothing in the browser.
+    pub trait MaybeSync: Sync {}
+    impl<T: Sync + ?Sized> MaybeSync for T {}
+}
+
+#[cfg(target_arch = "wasm32")]
+mod bounds {
+    /// `Send` where there are threads, nothing in the browser.
+    pub trait MaybeSend {}
+    impl<T: ?Sized> MaybeSend for T {}
+    /// `Sync` where there are threads, nothing in the browser.
+    pub trait MaybeSync {}
+    impl<T: ?Sized> MaybeSync for T {}
+}
+
+pub use bounds::{MaybeSend, MaybeSync};
+
+/// What a port's method returns.
+#[cfg(not(target_arch = "wasm32"))]
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// What a port's method returns.
+#[cfg(target_arch = "wasm32")]
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

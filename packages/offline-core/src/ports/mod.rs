@@ -1,0 +1,18 @@
+//! What the engine needs of the world: one port a file.
+
+mod clock;
+mod ids;
+mod lease_store;
+mod network_monitor;
+mod outbox_store;
+mod transport;
+
+pub use clock::Clock;
+pub use ids::Ids;
+pub use lease_store::{Fence, Lease, LeaseStore, Takeover};
+pub use network_monitor::{NetworkError, NetworkMonitor, NetworkVerdict};
+pub use outbox_store::{
+    Applied, Change, Flight, FlightId, JournalQuery, OutboxQuery, OutboxStore, Rebase, Resolution, Resolve,
+    Settlement, StoreError,
+};
+pub use transport::{Transport, TransportError};

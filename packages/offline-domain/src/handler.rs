@@ -1,0 +1,151 @@
+use offline_protocol::{CommandId, FieldError, RecordKey, Timestamp, UserId, WorkspaceId};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::Records;
+
+/// What a type of command means: a pure function over records, the same on the server and (for display) in the client.
+///
+/// An implementation must guarantee:
+/// - `touches` depends on the payload alone and names every record that `handle` reads or writes;
+/// - `handle` depends on its arguments alone: no clock, no chance, no I/O;
+/// - amounts, totals and states are computed here, never believed from a payload.
+pub trait CommandHandler: Send + Sync + 'static {
+    /// The payload. Its `Deserialize` refuses unknown fields.
+    type Payload: DeserializeOwned + Serialize;
+
+    /// The command type, ending in `_Vn`.
+    const TYPE: &'static str;
+
+    /// What happens when the record has changed since its author saw it.
+    const POLICY: ConflictPolicy;
+
+    /// Checks what the payload says by itself. An empty list means that it is in order.
+    fn check(&self, _payload: &Self::Payload) -> Vec<FieldError> {
+        Vec::new()
+    }
+
+    /// The records that the command reads or writes, at least one, the one that `expected` speaks of first.
+    fn touches(&self, payload: &Self::Payload) -> Vec<Touch>;
+
+    /// Turns the records and the command into changed records and a result, or refuses.
+    fn handle(
+        &self,
+        context: &Context,
+        records: &Records,
+        payload: Self::Payload,
+    ) -> Result<Effect, Rejection>;
+}
+
+/// What happens when a record has changed since the command's author saw it. Declared for each type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConflictPolicy {
+    /// Makes a new record: an id that exists is a conflict.
+    CreateOnly,
+    /// The command must carry the version its author saw; another one is a conflict.
+    Guarded,
+    /// The version is checked when the command carries one.
+    CheckedWhenGiven,
+    /// Deltas and appends: any order gives the same sum, so a version is never checked.
+    Commutes,
+    /// The later one stands, and that is meant so.
+    LastWriteWins,
+}
+
+/// How a command touches a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Makes it; an existing one is a conflict.
+    Create,
+    /// Changes it; a missing one is refused, a deleted one is a conflict.
+    Update,
+    /// Makes or changes it.
+    Upsert,
+    /// Reads it, whether it exists or not.
+    Read,
+}
+
+/// One record that a command touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touch {
+    /// Which one.
+    pub key: RecordKey,
+    /// How.
+    pub access: Access,
+}
+
+impl Touch {
+    /// The command makes this record.
+    pub const fn create(key: RecordKey) -> Self {
+        Self { key, access: Access::Create }
+    }
+
+    /// The command changes this record.
+    pub const fn update(key: RecordKey) -> Self {
+        Self { key, access: Access::Update }
+    }
+
+    /// The command makes or changes this record.
+    pub const fn upsert(key: RecordKey) -> Self {
+        Self { key, access: Access::Upsert }
+    }
+
+    /// The command reads this record.
+    pub const fn read(key: RecordKey) -> Self {
+        Self { key, access: Access::Read }
+    }
+}
+
+/// Who made a command, and when. The only source of time and ids for a handler.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The tenant.
+    pub workspace_id: WorkspaceId,
+    /// The author.
+    pub user_id: UserId,
+    /// The command.
+    pub command_id: CommandId,
+    /// When it was made, by the client's clock: for display, never for order or rights.
+    pub created_at: Timestamp,
+}
+
+/// What a command does.
+#[derive(Clone, Default, PartialEq)]
+pub struct Effect {
+    /// Records to write, each at most once, all of them touched by the command.
+    pub writes: Vec<Write>,
+    /// The answer for the caller; null when there is nothing to say.
+    pub result: Value,
+}
+
+impl Effect {
+    /// Writes one record, with nothing else to say.
+    pub fn write(key: RecordKey, data: Value) -> Self {
+        Self { writes: vec![Write { key, data: Some(data) }], result: Value::Null }
+    }
+}
+
+/// A record's new content.
+#[derive(Clone, PartialEq)]
+pub struct Write {
+    /// Which record.
+    pub key: RecordKey,
+    /// The content; `None` deletes it.
+    pub data: Option<Value>,
+}
+
+/// A business rule's refusal. Final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// A sentence for people; never repeats user data.
+    pub title: String,
+    /// Which fields are at fault.
+    pub errors: Vec<FieldError>,
+}
+
+impl Rejection {
+    /// A refusal that no single field is at fault for.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), errors: Vec::new() }
+    }
+}

@@ -1,0 +1,76 @@
+use std::collections::BTreeMap;
+
+use offline_protocol::{RecordKey, Timestamp, UserId, Version};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A versioned document as a handler sees it.
+#[derive(Clone, PartialEq)]
+pub struct Record {
+    /// Its version, from 1.
+    pub version: Version,
+    /// Its content; `None` when it has been deleted.
+    pub data: Option<Value>,
+    /// Who wrote it last.
+    pub updated_by: UserId,
+    /// When, by the server's clock.
+    pub updated_at: Timestamp,
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = if self.data.is_some() { "live" } else { "deleted" };
+        write!(f, "Record(version {}, {state})", self.version)
+    }
+}
+
+/// The records that a command touches, as far as they exist. One workspace's only.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Records(BTreeMap<RecordKey, Record>);
+
+impl Records {
+    /// None.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// The record, deleted or not; `None` when it never existed.
+    pub fn get(&self, key: &RecordKey) -> Option<&Record> {
+        self.0.get(key)
+    }
+
+    /// The content of a live record.
+    pub fn data(&self, key: &RecordKey) -> Option<&Value> {
+        self.get(key)?.data.as_ref()
+    }
+
+    /// The content of a live record as a type; `None` when there is none.
+    ///
+    /// A stored record that does not fit its type is an error of the program that wrote it.
+    pub fn read<T: DeserializeOwned>(&self, key: &RecordKey) -> Result<Option<T>, serde_json::Error> {
+        self.data(key).map(T::deserialize).transpose()
+    }
+
+    /// The version of a record, deleted or not; zero when it never existed.
+    pub fn version(&self, key: &RecordKey) -> Version {
+        self.get(key).map_or(Version::FIRST, |record| record.version)
+    }
+
+    /// Puts a record in place of what stood under its key.
+    pub fn insert(&mut self, key: RecordKey, record: Record) {
+        self.0.insert(key, record);
+    }
+
+    /// All of them, in the order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &Record)> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<(RecordKey, Record)> for Records {
+    fn from_iter<I: IntoIterator<Item = (RecordKey, Record)>>(records: I) -> Self {
+        let mut all = Self::new();
+        all.0.extend(records);
+        all
+    }
+}

@@ -1,0 +1,214 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use offline_protocol::{CommandType, FieldError, RecordKey};
+use serde_json::Value;
+
+use crate::{
+    CommandError, CommandHandler, ConflictPolicy, Context, Effect, Records, RegistryError, Rejection, Touch,
+    decode::decode,
+};
+
+/// The command types that a program knows, with what each means.
+///
+/// Built once at start: [`Registry::with`] and [`Registry::with_upcaster`] refuse a program that contradicts itself.
+#[derive(Clone, Default)]
+pub struct Registry {
+    handlers: BTreeMap<CommandType, Arc<dyn ErasedHandler>>,
+    upcasters: BTreeMap<CommandType, Upcaster>,
+}
+
+/// A registered type, for lists and documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeInfo {
+    /// The type.
+    pub command_type: CommandType,
+    /// What it does when the record has changed.
+    pub policy: ConflictPolicy,
+}
+
+#[derive(Clone)]
+struct Upcaster {
+    to: CommandType,
+    upcast: fn(Value) -> Result<Value, FieldError>,
+}
+
+impl Registry {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a type.
+    pub fn with<H: CommandHandler>(mut self, handler: H) -> Result<Self, RegistryError> {
+        let command_type = CommandType::new(H::TYPE)
+            .map_err(|source| RegistryError::InvalidType { name: H::TYPE, source })?;
+        if self.accepts(&command_type) {
+            return Err(RegistryError::Duplicate(command_type));
+        }
+        self.handlers.insert(command_type, Arc::new(Handler(handler)));
+        Ok(self)
+    }
+
+    /// Keeps accepting an old version by turning its payload into that of a newer one, which must be registered already.
+    pub fn with_upcaster(
+        mut self,
+        from: &'static str,
+        to: &'static str,
+        upcast: fn(Value) -> Result<Value, FieldError>,
+    ) -> Result<Self, RegistryError> {
+        let check =
+            |name| CommandType::new(name).map_err(|source| RegistryError::InvalidType { name, source });
+        let (from, to) = (check(from)?, check(to)?);
+        if self.accepts(&from) {
+            return Err(RegistryError::Duplicate(from));
+        }
+        if from.family() != to.family() || from.version() >= to.version() || !self.accepts(&to) {
+            return Err(RegistryError::Upcast { from });
+        }
+        self.upcasters.insert(from, Upcaster { to, upcast });
+        Ok(self)
+    }
+
+    /// Whether the type is known, by a handler or by an upcaster.
+    pub fn accepts(&self, command_type: &CommandType) -> bool {
+        self.handlers.contains_key(command_type) || self.upcasters.contains_key(command_type)
+    }
+
+    /// Every accepted type, old versions included, in the order of their names.
+    pub fn accepted(&self) -> Vec<CommandType> {
+        let mut types: Vec<_> = self.handlers.keys().chain(self.upcasters.keys()).cloned().collect();
+        types.sort();
+        types
+    }
+
+    /// The types with a handler of their own, in the order of their names.
+    pub fn types(&self) -> Vec<TypeInfo> {
+        let info = |(command_type, handler): (&CommandType, &Arc<dyn ErasedHandler>)| TypeInfo {
+            command_type: command_type.clone(),
+            policy: handler.policy(),
+        };
+        self.handlers.iter().map(info).collect()
+    }
+
+    /// Checks a command's type and payload, and derives what it touches. Nothing is executed.
+    pub fn prepare(&self, command_type: &CommandType, payload: &Value) -> Result<Prepared, CommandError> {
+        let invalid = |errors| CommandError::InvalidPayload { command_type: command_type.clone(), errors };
+        if self.accepts(command_type) && is_deeper_than(payload, MAX_PAYLOAD_DEPTH) {
+            return Err(invalid(vec![too_deep()]));
+        }
+        let mut current = command_type;
+        let mut upcasted = None;
+        while let Some(upcaster) = self.upcasters.get(current) {
+            let old = upcasted.take().unwrap_or_else(|| payload.clone());
+            upcasted = Some((upcaster.upcast)(old).map_err(|error| invalid(vec![error]))?);
+            current = &upcaster.to;
+        }
+        let handler =
+            self.handlers.get(current).ok_or_else(|| CommandError::UnknownType(command_type.clone()))?;
+        let payload = upcasted.unwrap_or_else(|| payload.clone());
+        let touches = handler.touches(&payload).map_err(invalid)?;
+        Ok(Prepared { handler: Arc::clone(handler), payload, touches })
+    }
+
+    /// As [`Registry::prepare`], for a type's name as text.
+    pub fn prepare_named(
+        &self,
+        name: &str,
+        payload: &Value,
+    ) -> Result<(CommandType, Prepared), CommandError> {
+        let command_type = CommandType::new(name).map_err(CommandError::InvalidType)?;
+        let prepared = self.prepare(&command_type, payload)?;
+        Ok((command_type, prepared))
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Registry").field(&self.accepted()).finish()
+    }
+}
+
+/// How deep a payload may be nested. A server reads 64 levels of a request's body, and the payload stands in the fourth.
+pub const MAX_PAYLOAD_DEPTH: usize = 60;
+
+fn is_deeper_than(value: &Value, levels: usize) -> bool {
+    let deeper = |inner: &Value| levels == 0 || is_deeper_than(inner, levels - 1);
+    match value {
+        Value::Array(items) => items.iter().any(deeper),
+        Value::Object(fields) => fields.values().any(deeper),
+        _ => false,
+    }
+}
+
+fn too_deep() -> FieldError {
+    FieldError {
+        pointer: String::new(),
+        code: "too-deep".into(),
+        message: format!("must not be nested deeper than {MAX_PAYLOAD_DEPTH} levels"),
+    }
+}
+
+/// A command whose type is known and whose payload fits it.
+#[derive(Clone)]
+pub struct Prepared {
+    handler: Arc<dyn ErasedHandler>,
+    payload: Value,
+    touches: Vec<Touch>,
+}
+
+impl Prepared {
+    /// What it touches; the record that `expected` speaks of first.
+    pub fn touches(&self) -> &[Touch] {
+        &self.touches
+    }
+
+    /// The keys of what it touches, in the same order.
+    pub fn keys(&self) -> Vec<RecordKey> {
+        self.touches.iter().map(|touch| touch.key.clone()).collect()
+    }
+
+    /// What its type does when the record has changed.
+    pub fn policy(&self) -> ConflictPolicy {
+        self.handler.policy()
+    }
+
+    /// Runs the handler. Existence and versions are not checked here: see [`crate::execute`].
+    pub fn handle(&self, context: &Context, records: &Records) -> Result<Effect, Rejection> {
+        self.handler.handle(context, records, &self.payload)
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("touches", &self.touches).finish_non_exhaustive()
+    }
+}
+
+/// [`CommandHandler`] without its payload type, so that handlers of different types fit in one map.
+trait ErasedHandler: Send + Sync {
+    fn policy(&self) -> ConflictPolicy;
+    fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>>;
+    fn handle(&self, context: &Context, records: &Records, payload: &Value) -> Result<Effect, Rejection>;
+}
+
+struct Handler<H>(H);
+
+impl<H: CommandHandler> ErasedHandler for Handler<H> {
+    fn policy(&self) -> ConflictPolicy {
+        H::POLICY
+    }
+
+    fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>> {
+        let payload: H::Payload = decode(payload).map_err(|error| vec![error])?;
+        let errors = self.0.check(&payload);
+        if errors.is_empty() { Ok(self.0.touches(&payload)) } else { Err(errors) }
+    }
+
+    fn handle(&self, context: &Context, records: &Records, payload: &Value) -> Result<Effect, Rejection> {
+        let payload: H::Payload = decode(payload).map_err(|error| Rejection {
+            title: "The payload does not fit its type".into(),
+            errors: vec![error],
+        })?;
+        self.0.handle(context, records, payload)
+    }
+}

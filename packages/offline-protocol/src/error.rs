@@ -1,0 +1,31 @@
+/// Why a text is not a valid value of one of this crate's types.
+///
+/// Names the type and the rule, never the offending text: it may be user data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not a UUID in its hyphenated form.
+    #[error("{what} must be a UUID")]
+    Uuid {
+        /// The name of the type.
+        what: &'static str,
+    },
+    /// Too short, too long or with a character outside the alphabet.
+    #[error("{what} must be {rule}")]
+    Text {
+        /// The name of the type.
+        what: &'static str,
+        /// What a valid text looks like.
+        rule: &'static str,
+    },
+    /// Not a whole number between 0 and 2^53 - 1, the largest that JavaScript holds exactly.
+    #[error("{what} must be a whole number from {min} to 9007199254740991")]
+    Number {
+        /// The name of the type.
+        what: &'static str,
+        /// The smallest valid value.
+        min: u64,
+    },
+    /// Not RFC 3339 in UTC, or outside the years 1970 to 9999.
+    #[error("a time must be RFC 3339 in UTC, like 2026-11-22T18:00:00.000Z")]
+    Timestamp,
+}

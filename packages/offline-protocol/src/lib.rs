@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+
+mod command;
+mod command_type;
+mod error;
+mod fingerprint;
+mod hello;
+mod ids;
+mod outcome;
+mod problem;
+mod record;
+mod text;
+mod timestamp;
+#[cfg(feature = "typescript")]
+pub mod typescript;
+
+pub use command::{Command, CommandBatch, Expected};
+pub use command_type::CommandType;
+pub use error::ValueError;
+pub use fingerprint::Fingerprint;
+pub use hello::{Hello, Limits, Retention};
+pub use ids::{CommandId, DeviceId, IdempotencyKey, Seq, TraceId, UserId, WorkspaceId};
+pub use outcome::{Conflict, ConflictReason, Outcome, Outcomes, Verdict};
+pub use problem::{FieldError, Problem, ProblemCode};
+pub use record::{
+    ChangeSeq, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion, Version,
+};
+pub use timestamp::Timestamp;
+
+/// The protocol revision this crate speaks; the value of [`PROTOCOL_HEADER`].
+pub const PROTOCOL: u32 = 1;
+
+/// Stands on every request and every response. A response without it did not come from our server.
+pub const PROTOCOL_HEADER: &str = "sync-protocol";

@@ -1,0 +1,116 @@
+//! The body of `POST /sync/commands`: the envelope is refused as a whole, an item by itself.
+
+use offline_domain::Registry;
+use offline_protocol::{
+    Command, CommandId, Fingerprint, Limits, Problem, ProblemCode, RecordKey, WorkspaceId,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    fold::{Item, Ready, Refused},
+    item::{peek_id, read_command},
+    json::{JsonError, read_item},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    commands: Vec<&'a RawValue>,
+}
+
+/// Reads a batch. The error is the answer to the whole request.
+///
+/// `workspace` is the one that the token's user has been found a member of; `None` when he is a member of none.
+pub(crate) fn read_batch(
+    body: &[u8],
+    limits: &Limits,
+    registry: &Registry,
+    workspace: Option<&WorkspaceId>,
+) -> Result<Vec<Item>, Problem> {
+    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| {
+        let detail = if error.is_data() {
+            "The body must be an object with the one field commands, a list"
+        } else {
+            "The body must be JSON"
+        };
+        invalid_request(detail)
+    })?;
+    if envelope.commands.len() > limits.max_items as usize {
+        let detail = format!("at most {} commands", limits.max_items);
+        return Err(
+            Problem::new(ProblemCode::RequestTooLarge, 413, "The batch is too large").with_detail(detail)
+        );
+    }
+    let read = |raw: &&RawValue| read_one(raw.get(), limits, registry, workspace);
+    envelope.commands.iter().map(read).collect()
+}
+
+pub(crate) fn invalid_request(detail: &str) -> Problem {
+    Problem::new(ProblemCode::InvalidRequest, 400, "The request is not valid").with_detail(detail)
+}
+
+fn read_one(
+    text: &str,
+    limits: &Limits,
+    registry: &Registry,
+    workspace: Option<&WorkspaceId>,
+) -> Result<Item, Problem> {
+    let refused =
+        |command_id, problem| Ok(Item::Refused(Box::new(Refused { command_id, command: None, problem })));
+    let value = match read_item(text) {
+        Ok(value) => value,
+        Err(JsonError::Structure) => {
+            return Err(invalid_request("The body has a key twice in one object, or is nested too deeply"));
+        }
+        Err(JsonError::Value) => {
+            let problem = Problem::new(ProblemCode::InvalidCommand, 422, "The item is not a command")
+                .with_detail("A number is out of range, or a text is not Unicode");
+            return refused(peek_id(text), problem);
+        }
+    };
+    if text.len() > limits.max_item_bytes as usize {
+        let problem = Problem::new(ProblemCode::CommandTooLarge, 413, "The command is too large")
+            .with_detail(format!("at most {} bytes", limits.max_item_bytes));
+        return refused(peek_id(text), problem);
+    }
+    let command = match read_command(value) {
+        Ok(command) => command,
+        Err(invalid) => return refused(invalid.command_id, invalid.problem),
+    };
+    Ok(judge(command, registry, workspace))
+}
+
+/// What can be said about a command before anything is loaded.
+fn judge(command: Command, registry: &Registry, workspace: Option<&WorkspaceId>) -> Item {
+    let refused = |command: Command, problem| {
+        let command_id: CommandId = command.command_id;
+        Item::Refused(Box::new(Refused { command_id: Some(command_id), command: Some(command), problem }))
+    };
+    if workspace != Some(&command.workspace_id) {
+        return refused(command, workspace_not_found());
+    }
+    match registry.prepare(&command.command_type, &command.payload) {
+        Ok(prepared) => {
+            let touches: Vec<RecordKey> = prepared.keys();
+            let fingerprint =
+                Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref(), &touches);
+            Item::Ready(Box::new(Ready { command, prepared, fingerprint }))
+        }
+        Err(error) => {
+            let mut problem = error.into_problem();
+            if problem.code == ProblemCode::UnknownCommandType {
+                let accepted = registry.accepted();
+                let names: Vec<_> = accepted.iter().map(|accepted| accepted.as_str()).collect();
+                problem = problem.with_detail(format!("accepted: {}", names.join(", ")));
+            }
+            refused(command, problem)
+        }
+    }
+}
+
+/// One answer for a workspace that does not exist, is not the token's, or has no such member (any more).
+pub(crate) fn workspace_not_found() -> Problem {
+    Problem::new(ProblemCode::WorkspaceNotFound, 404, "The workspace does not exist")
+}

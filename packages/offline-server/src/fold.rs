@@ -1,0 +1,369 @@
+//! The decision: one batch, folded in memory over what was loaded. Pure; the store performs what comes out.
+//!
+//! For each item in order, the first of these that holds is its verdict:
+//!
+//! 1. its key is known: the stored verdict again, or (another fingerprint) a rejection;
+//! 2. its command was applied under another key: that verdict again, never a second effect;
+//! 3. something that it depends on (`dependsOn`, `after`, an earlier item of this batch with a common record) was not applied: held;
+//! 4. it is older than the server's memory: expired, because whether it was executed cannot be known;
+//! 5. the handler's word: applied, conflict or rejected.
+//!
+//! A verdict of state (applied, conflict, a rule's refusal) becomes a receipt. Trouble, and what the command alone is to blame for, does not.
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use offline_domain::{ConflictPolicy, Context, Effect, Execution, Prepared, Record, execute};
+use offline_protocol::{
+    ChangeSeq, Command, CommandId, Conflict, ConflictReason, Expected, FieldError, Fingerprint, Problem,
+    ProblemCode, RecordKey, RecordVersion, Retention, Timestamp, Verdict, Version,
+};
+use serde_json::Value;
+
+use crate::{Change, Changes, Folded, Loaded, Membership, Receipt, StoredRecord, StoredVerdict, Wanted};
+
+/// How wrong a client's clock may be before it costs a command its execution.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(48 * 3600);
+
+/// When a client should come back with a command that a handler failed on: the program must change first.
+const BROKEN_HANDLER_RETRY: Duration = Duration::from_secs(300);
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A batch whose items have been read.
+pub(crate) struct Batch {
+    pub(crate) membership: Membership,
+    pub(crate) now: Timestamp,
+    pub(crate) retention: Retention,
+    pub(crate) items: Vec<Item>,
+}
+
+/// One item of a batch.
+pub(crate) enum Item {
+    /// Well-formed, of a known type, with a payload that fits it.
+    Ready(Box<Ready>),
+    /// Refused for what it says by itself.
+    Refused(Box<Refused>),
+}
+
+/// An item that cannot be judged.
+pub(crate) struct Refused {
+    pub(crate) command_id: Option<CommandId>,
+    /// The command, when the item is one: for the log.
+    pub(crate) command: Option<Command>,
+    pub(crate) problem: Problem,
+}
+
+/// A command that can be judged.
+pub(crate) struct Ready {
+    pub(crate) command: Command,
+    pub(crate) prepared: Prepared,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl Item {
+    pub(crate) fn command_id(&self) -> Option<CommandId> {
+        match self {
+            Self::Ready(ready) => Some(ready.command.command_id),
+            Self::Refused(refused) => refused.command_id,
+        }
+    }
+
+    pub(crate) fn command(&self) -> Option<&Command> {
+        match self {
+            Self::Ready(ready) => Some(&ready.command),
+            Self::Refused(refused) => refused.command.as_ref(),
+        }
+    }
+}
+
+impl Batch {
+    /// What has to be loaded to fold this batch.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let mut wanted = Wanted::default();
+        for item in &self.items {
+            let Item::Ready(ready) = item else { continue };
+            let command = &ready.command;
+            wanted.records.extend(ready.prepared.keys());
+            wanted.keys.push(command.idempotency_key.clone());
+            wanted.commands.push(command.command_id);
+            wanted.commands.extend(predecessors(command));
+        }
+        wanted.records.sort();
+        wanted.records.dedup();
+        wanted.commands.sort();
+        wanted.commands.dedup();
+        wanted
+    }
+
+    /// Judges every item, each on top of what the earlier ones did.
+    pub(crate) fn fold(&self, loaded: Loaded) -> Folded {
+        let mut fold = Fold {
+            batch: self,
+            seq: loaded.change_seq.unwrap_or(ChangeSeq::FIRST),
+            state: loaded,
+            blocked_commands: HashMap::new(),
+            blocked_records: HashMap::new(),
+            written: HashMap::new(),
+            changes: Changes::default(),
+        };
+        let verdicts = self.items.iter().map(|item| fold.judge_and_block(item)).collect();
+        fold.changes.records = fold
+            .written
+            .into_iter()
+            .filter_map(|(key, change_seq)| {
+                let record = fold.state.records.get(&key)?.clone();
+                Some(StoredRecord { key, record, change_seq })
+            })
+            .collect();
+        Folded { verdicts, changes: fold.changes }
+    }
+}
+
+fn predecessors(command: &Command) -> impl Iterator<Item = CommandId> {
+    let after = match command.expected {
+        Some(Expected::After(id)) => Some(id),
+        _ => None,
+    };
+    command.depends_on.iter().copied().chain(after)
+}
+
+struct Fold<'a> {
+    batch: &'a Batch,
+    /// What was loaded, and on top of it what this batch did so far.
+    state: Loaded,
+    seq: ChangeSeq,
+    /// What was not applied in this batch, with the command at the root of it.
+    blocked_commands: HashMap<CommandId, CommandId>,
+    blocked_records: HashMap<RecordKey, CommandId>,
+    /// The place of each written record's last change.
+    written: HashMap<RecordKey, ChangeSeq>,
+    changes: Changes,
+}
+
+impl Fold<'_> {
+    fn judge_and_block(&mut self, item: &Item) -> Verdict {
+        let (verdict, keys) = match item {
+            Item::Ready(ready) => (self.judge(ready), ready.prepared.keys()),
+            Item::Refused(refused) => (rejected(refused.problem.clone(), false), Vec::new()),
+        };
+        if let Some(id) = item.command_id()
+            && !matches!(verdict, Verdict::Applied { .. })
+        {
+            let root = if let Verdict::Held { by } = verdict { by } else { id };
+            self.blocked_commands.entry(id).or_insert(root);
+            for key in keys {
+                self.blocked_records.entry(key).or_insert(root);
+            }
+        }
+        verdict
+    }
+
+    fn judge(&mut self, ready: &Ready) -> Verdict {
+        let command = &ready.command;
+        if let Some(known) = self.known(ready) {
+            return known;
+        }
+        if let Some(by) = self.in_the_way(ready) {
+            return Verdict::Held { by };
+        }
+        let memory = DAY * self.batch.retention.key_days + CLOCK_SKEW;
+        if self.batch.now.since(command.created_at) > memory {
+            return rejected(
+                Problem::new(
+                    ProblemCode::CommandExpired,
+                    410,
+                    "The command is older than the server's memory, so it is not executed",
+                ),
+                false,
+            );
+        }
+        match self.expected_version(ready) {
+            Ok(expected) => self.execute(ready, expected),
+            Err(problem) => rejected(problem, false),
+        }
+    }
+
+    /// The answer to what has been judged before, under this key or (applied) under another one.
+    fn known(&self, ready: &Ready) -> Option<Verdict> {
+        let command = &ready.command;
+        let receipt = self
+            .state
+            .receipts
+            .get(&command.idempotency_key)
+            .or_else(|| self.state.applied.get(&command.command_id))?;
+        if receipt.fingerprint != ready.fingerprint {
+            return Some(rejected(
+                Problem::new(
+                    ProblemCode::IdempotencyKeyReused,
+                    422,
+                    "The idempotency key, or the command id, is known with another content",
+                ),
+                false,
+            ));
+        }
+        Some(match &receipt.verdict {
+            StoredVerdict::Applied { versions, change_seq } => Verdict::Applied {
+                versions: versions.clone(),
+                result: receipt.result.clone(),
+                replayed: true,
+                change_seq: *change_seq,
+            },
+            StoredVerdict::Conflict { reason, record, expected_version } => {
+                self.conflict(*reason, record, *expected_version, true)
+            }
+            StoredVerdict::Rejected { problem } => rejected(problem.clone(), true),
+        })
+    }
+
+    /// The unapplied command that this one has to wait for.
+    fn in_the_way(&self, ready: &Ready) -> Option<CommandId> {
+        let unapplied = predecessors(&ready.command)
+            .find(|id| !self.state.applied.contains_key(id))
+            .map(|id| self.blocked_commands.get(&id).copied().unwrap_or(id));
+        let in_lane = || {
+            ready.prepared.touches().iter().find_map(|touch| self.blocked_records.get(&touch.key).copied())
+        };
+        unapplied.or_else(in_lane)
+    }
+
+    /// The version to check against; the error is a rejection.
+    fn expected_version(&self, ready: &Ready) -> Result<Option<Version>, Problem> {
+        let checked =
+            matches!(ready.prepared.policy(), ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven);
+        match (checked, ready.command.expected) {
+            (false, _) | (_, None) => Ok(None),
+            (true, Some(Expected::Version(version))) => Ok(Some(version)),
+            (true, Some(Expected::After(id))) => {
+                let produced = || {
+                    let first = &ready.prepared.touches().first()?.key;
+                    self.state.applied.get(&id)?.verdict.version_of(first)
+                };
+                produced().map(Some).ok_or_else(|| {
+                    Problem::new(ProblemCode::InvalidCommand, 422, "The item is not a command").with_errors(
+                        vec![FieldError {
+                            pointer: "/expected/after".into(),
+                            code: "unrelated".into(),
+                            message: "must name a command that wrote the same record".into(),
+                        }],
+                    )
+                })
+            }
+        }
+    }
+
+    fn execute(&mut self, ready: &Ready, expected: Option<Version>) -> Verdict {
+        let context = Context {
+            workspace_id: self.batch.membership.workspace_id().clone(),
+            user_id: self.batch.membership.user_id().clone(),
+            command_id: ready.command.command_id,
+            created_at: ready.command.created_at,
+        };
+        let run = || execute(&ready.prepared, &context, &self.state.records, expected);
+        // A handler is pure: whatever state a panic leaves behind is thrown away with it.
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Execution::Applied(effect)) => self.apply(ready, effect),
+            Ok(Execution::Conflict { reason, key, expected }) => {
+                if self.state.records.get(&key).is_none() {
+                    return rejected(
+                        Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist"),
+                        false,
+                    );
+                }
+                let stored =
+                    StoredVerdict::Conflict { reason, record: key.clone(), expected_version: expected };
+                self.remember(ready, stored, Value::Null);
+                self.conflict(reason, &key, expected, false)
+            }
+            Ok(Execution::Rejected(problem)) => self.refuse(ready, problem),
+            Err(_) => broken_handler(),
+        }
+    }
+
+    fn apply(&mut self, ready: &Ready, effect: Effect) -> Verdict {
+        let mut versions = Vec::with_capacity(effect.writes.len());
+        for write in effect.writes {
+            let version = self.state.records.version(&write.key).next();
+            self.seq = self.seq.next();
+            let record = Record {
+                version,
+                data: write.data,
+                updated_by: self.batch.membership.user_id().clone(),
+                updated_at: self.batch.now,
+            };
+            self.state.records.insert(write.key.clone(), record);
+            self.written.insert(write.key.clone(), self.seq);
+            versions.push(RecordVersion { kind: write.key.kind.clone(), id: write.key.id.clone(), version });
+            self.changes.log.push(Change {
+                seq: self.seq,
+                key: write.key,
+                version,
+                command_id: ready.command.command_id,
+            });
+        }
+        let stored = StoredVerdict::Applied { versions: versions.clone(), change_seq: self.seq };
+        self.remember(ready, stored, effect.result.clone());
+        Verdict::Applied { versions, result: effect.result, replayed: false, change_seq: self.seq }
+    }
+
+    fn refuse(&mut self, ready: &Ready, problem: Problem) -> Verdict {
+        match problem.code {
+            ProblemCode::Internal => return broken_handler(),
+            ProblemCode::RuleViolated | ProblemCode::RecordNotFound => {
+                self.remember(ready, StoredVerdict::Rejected { problem: problem.clone() }, Value::Null);
+            }
+            _ => {}
+        }
+        rejected(problem, false)
+    }
+
+    fn remember(&mut self, ready: &Ready, verdict: StoredVerdict, result: Value) {
+        let receipt = Receipt {
+            idempotency_key: ready.command.idempotency_key.clone(),
+            command_id: ready.command.command_id,
+            fingerprint: ready.fingerprint,
+            verdict,
+            result,
+            received_at: self.batch.now,
+        };
+        if matches!(receipt.verdict, StoredVerdict::Applied { .. }) {
+            self.state.applied.insert(receipt.command_id, receipt.clone());
+        }
+        self.state.receipts.insert(receipt.idempotency_key.clone(), receipt.clone());
+        self.changes.receipts.push(receipt);
+    }
+
+    /// A conflict with the record as it stands now.
+    fn conflict(
+        &self,
+        reason: ConflictReason,
+        key: &RecordKey,
+        expected_version: Option<Version>,
+        replayed: bool,
+    ) -> Verdict {
+        let record = self.state.records.get(key).expect("BUG: a record in conflict exists, and was loaded");
+        Verdict::Conflict(Box::new(Conflict {
+            reason,
+            kind: key.kind.clone(),
+            id: key.id.clone(),
+            expected_version,
+            server_version: record.version,
+            server_snapshot: record.data.clone(),
+            changed_by: record.updated_by.clone(),
+            changed_at: record.updated_at,
+            replayed,
+        }))
+    }
+}
+
+const fn rejected(problem: Problem, replayed: bool) -> Verdict {
+    Verdict::Rejected { problem, replayed }
+}
+
+/// A handler that fails is trouble of the server's own: nothing is stored, and nobody's command is lost to it.
+fn broken_handler() -> Verdict {
+    Verdict::Retry { after_ms: u64::try_from(BROKEN_HANDLER_RETRY.as_millis()).unwrap_or(u64::MAX) }
+}

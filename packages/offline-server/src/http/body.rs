@@ -1,0 +1,101 @@
+//! A request's body: JSON, perhaps compressed, never larger than the limit.
+
+use std::{io::Read as _, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, header},
+};
+use flate2::read::MultiGzDecoder;
+use http_body_util::BodyExt as _;
+use offline_protocol::{Limits, Problem, ProblemCode};
+
+use crate::envelope::invalid_request;
+
+/// How long a client may take to send a body: 4 MiB at 1 Mbit/s, and some.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much of a body is read only to be thrown away, so that its sender, who may still be writing, gets to read the answer. What is larger
+/// than that finds the connection closed.
+const DISCARDED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Reads the body. The limit holds for what comes over the wire as well as for what it unpacks to.
+pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
+    let gzip = match check_media_type(headers).and_then(|()| is_gzip(headers)) {
+        Ok(gzip) => gzip,
+        Err(problem) => {
+            discard(body).await;
+            return Err(problem);
+        }
+    };
+    let read = read(body, limits.max_body_bytes as usize);
+    let bytes = match tokio::time::timeout(BODY_TIMEOUT, read).await {
+        Ok(Ok(Some(bytes))) => bytes,
+        Ok(Ok(None)) => return Err(too_large(limits)),
+        Ok(Err(_)) => return Err(invalid_request("The body could not be read")),
+        Err(_) => {
+            return Err(Problem::new(ProblemCode::InvalidRequest, 408, "The body took too long"));
+        }
+    };
+    if gzip { unpack(&bytes, limits) } else { Ok(bytes.into()) }
+}
+
+/// Reads what is left of a body that nobody wants.
+pub(crate) async fn discard(body: Body) {
+    // Whether it comes to its end or not: the answer is the same.
+    let _ = tokio::time::timeout(BODY_TIMEOUT, read(body, 0)).await;
+}
+
+/// The body, or `None` when it is larger than the limit.
+async fn read(mut body: Body, limit: usize) -> Result<Option<Vec<u8>>, axum::Error> {
+    let mut bytes = Vec::new();
+    let mut seen = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        seen += data.len();
+        if seen <= limit {
+            bytes.extend_from_slice(&data);
+        } else if seen <= DISCARDED_BYTES {
+            bytes = Vec::new();
+        } else {
+            break;
+        }
+    }
+    Ok((seen <= limit).then_some(bytes))
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    });
+    if json { Ok(()) } else { Err(unsupported("The body must be application/json")) }
+}
+
+fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim()) {
+        None => Ok(false),
+        Some(encoding) if encoding.eq_ignore_ascii_case("identity") => Ok(false),
+        Some(encoding) if encoding.eq_ignore_ascii_case("gzip") => Ok(true),
+        Some(_) => Err(unsupported("The body may be compressed with gzip only")),
+    }
+}
+
+fn unpack(bytes: &[u8], limits: &Limits) -> Result<Bytes, Problem> {
+    let mut unpacked = Vec::new();
+    let most = u64::from(limits.max_body_bytes) + 1;
+    MultiGzDecoder::new(bytes)
+        .take(most)
+        .read_to_end(&mut unpacked)
+        .map_err(|_| invalid_request("The body is not valid gzip"))?;
+    if unpacked.len() as u64 == most { Err(too_large(limits)) } else { Ok(unpacked.into()) }
+}
+
+fn unsupported(detail: &str) -> Problem {
+    Problem::new(ProblemCode::UnsupportedMediaType, 415, "The media type is not supported")
+        .with_detail(detail)
+}
+
+fn too_large(limits: &Limits) -> Problem {
+    Problem::new(ProblemCode::RequestTooLarge, 413, "The request is too large")
+        .with_detail(format!("at most {} bytes", limits.max_body_bytes))
+}

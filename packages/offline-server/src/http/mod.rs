@@ -1,0 +1,119 @@
+//! The protocol over HTTP.
+
+mod body;
+mod commands;
+mod hello;
+mod identity;
+mod problem;
+mod records;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn, map_response},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use offline_domain::Registry;
+use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+
+use crate::{Clock, Memberships, Store, Tokens};
+
+pub use self::{identity::bearer, problem::ProblemResponse};
+
+/// The oldest protocol revision that is understood.
+pub(crate) const MINIMUM_CLIENT: u32 = 1;
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Server {
+    /// The records and receipts.
+    pub store: Arc<dyn Store>,
+    /// Who belongs where; asked at every request.
+    pub memberships: Arc<dyn Memberships>,
+    /// What the commands mean.
+    pub registry: Registry,
+    /// Reads the bearer tokens.
+    pub tokens: Tokens,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What one request may hold.
+    pub limits: Limits,
+    /// How long keys are remembered.
+    pub retention: Retention,
+}
+
+/// The routes of the protocol. The host adds its own, a fallback, and calls [`with_protocol`] last.
+pub fn api(server: Server) -> Router {
+    let server = Arc::new(server);
+    let routes = Router::new()
+        .route("/sync/commands", post(commands::post))
+        .route("/sync/hello", get(hello::get))
+        .route("/workspaces/{workspace}/records/{kind}", get(records::list))
+        .route("/workspaces/{workspace}/records/{kind}/{id}", get(records::one))
+        .with_state(server);
+    guarded(routes)
+}
+
+/// Makes routes part of the API: nothing is cached, clients that are too old are told so.
+pub fn guarded(routes: Router) -> Router {
+    routes.method_not_allowed_fallback(method_not_allowed).layer(from_fn(guard))
+}
+
+/// Completes a host's router: every response, errors and files included, says whose it is; a panic is answered; large answers are compressed.
+pub fn with_protocol(router: Router) -> Router {
+    router
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(|_| internal().into_response()))
+        .layer(map_response(stamp))
+}
+
+/// The answer to a path that does not exist; for a host's fallback.
+pub async fn not_found() -> ProblemResponse {
+    Problem::new(ProblemCode::NotFound, 404, "There is nothing at this path").into()
+}
+
+async fn method_not_allowed() -> ProblemResponse {
+    Problem::new(ProblemCode::MethodNotAllowed, 405, "This path does not know the method").into()
+}
+
+pub(crate) fn internal() -> ProblemResponse {
+    Problem::new(ProblemCode::Internal, 500, "The server failed").into()
+}
+
+async fn stamp(mut response: Response) -> Response {
+    let protocol = HeaderValue::from(offline_protocol::PROTOCOL);
+    response.headers_mut().insert(HeaderName::from_static(PROTOCOL_HEADER), protocol);
+    response
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = match client_protocol(&request) {
+        Ok(protocol) if protocol >= MINIMUM_CLIENT => next.run(request).await,
+        Ok(_) => ProblemResponse::from(Problem::new(
+            ProblemCode::ClientTooOld,
+            426,
+            "This client is too old for the server",
+        ))
+        .into_response(),
+        Err(problem) => ProblemResponse::from(problem).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The revision that the client says it speaks; ours when it says nothing.
+fn client_protocol(request: &Request) -> Result<u32, Problem> {
+    let Some(value) = request.headers().get(PROTOCOL_HEADER) else { return Ok(offline_protocol::PROTOCOL) };
+    value
+        .to_str()
+        .ok()
+        .and_then(|value| value.trim().parse().ok())
+        .ok_or_else(|| crate::envelope::invalid_request("The header Sync-Protocol must be a whole number"))
+}

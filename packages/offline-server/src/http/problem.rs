@@ -1,0 +1,92 @@
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use offline_protocol::{Limits, Problem, ProblemCode};
+use serde::Serialize;
+
+use crate::{StoreError, submit::SubmitError};
+
+/// When to come back after the storage refused a write, in seconds.
+const STORAGE_RETRY_SECONDS: u16 = 5;
+
+/// Problem details as a response.
+#[derive(Debug, Serialize)]
+pub struct ProblemResponse {
+    #[serde(flatten)]
+    problem: Problem,
+    /// With a request that is too large: what would have fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<Limits>,
+}
+
+impl ProblemResponse {
+    /// Says what would have fitted.
+    #[must_use]
+    pub(crate) fn with_limits(mut self, limits: &Limits) -> Self {
+        if self.problem.code == ProblemCode::RequestTooLarge {
+            self.limits = Some(*limits);
+        }
+        self
+    }
+}
+
+impl From<Problem> for ProblemResponse {
+    fn from(problem: Problem) -> Self {
+        Self { problem, limits: None }
+    }
+}
+
+impl From<SubmitError> for ProblemResponse {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Refused(problem) => problem.into(),
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ProblemResponse {
+    /// The one place where a failure of the store becomes an answer: logged here, with nothing of it in the answer.
+    fn from(error: StoreError) -> Self {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, source, "the storage takes no writes");
+                Problem::new(ProblemCode::StorageUnavailable, 503, "The server's storage takes no writes now")
+                    .into()
+            }
+            StoreError::Closed => {
+                Problem::new(ProblemCode::ShuttingDown, 503, "The server is shutting down").into()
+            }
+            StoreError::Backend(_) | StoreError::NewerSchema { .. } => {
+                tracing::error!(%error, source, "the storage failed");
+                super::internal()
+            }
+        }
+    }
+}
+
+impl IntoResponse for ProblemResponse {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let code = self.problem.code;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match code {
+            ProblemCode::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            ProblemCode::StorageUnavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(STORAGE_RETRY_SECONDS));
+            }
+            ProblemCode::ShuttingDown => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
+            }
+            _ => {}
+        }
+        response
+    }
+}

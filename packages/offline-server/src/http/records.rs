@@ -1,0 +1,95 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use offline_protocol::{Problem, ProblemCode, RecordId, RecordKey, RecordKind, RecordPage, Version};
+use serde::Deserialize;
+
+use crate::{PageQuery, Server, envelope::invalid_request};
+
+use super::{ProblemResponse, identity::member, not_found};
+
+/// The page size when the client names none, and the largest that it gets.
+const DEFAULT_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 1000;
+
+#[derive(Deserialize)]
+pub(crate) struct PageParams {
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+/// `GET /workspaces/{workspace}/records/{kind}?limit=&after=`
+pub(crate) async fn list(
+    State(server): State<Arc<Server>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    params: Result<Query<PageParams>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, ProblemResponse> {
+    let Ok(Path((workspace, kind))) = path else { return Err(not_found().await) };
+    let membership = member(&server, &headers, &workspace).await?;
+    let Ok(kind) = RecordKind::new(kind) else { return Err(not_found().await) };
+    let Ok(Query(params)) = params else {
+        return Err(invalid_request("limit must be a whole number").into());
+    };
+    let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
+    if limit == 0 {
+        return Err(invalid_request("limit must be at least 1").into());
+    }
+    let after = params.after.map(RecordId::new).transpose();
+    let after = after.map_err(|_| invalid_request("after must be a record id"))?;
+    let query = PageQuery { kind, after, limit: limit.min(MAX_LIMIT) };
+    let page = server.store.page(&membership, &query).await?;
+    let next = page.records.last().filter(|_| page.more).map(|record| record.id.clone());
+    Ok(Json(RecordPage { records: page.records, next }).into_response())
+}
+
+/// `GET /workspaces/{workspace}/records/{kind}/{id}`
+pub(crate) async fn one(
+    State(server): State<Arc<Server>>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, ProblemResponse> {
+    let Ok(Path((workspace, kind, id))) = path else { return Err(not_found().await) };
+    let membership = member(&server, &headers, &workspace).await?;
+    let (Ok(kind), Ok(id)) = (RecordKind::new(kind), RecordId::new(id)) else {
+        return Err(record_not_found());
+    };
+    let found = server.store.record(&membership, &RecordKey::new(kind, id)).await?;
+    let record = found.ok_or_else(record_not_found)?;
+    let tag = entity_tag(record.version);
+    let mut response = if matches(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(record).into_response()
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}
+
+fn record_not_found() -> ProblemResponse {
+    Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist").into()
+}
+
+fn entity_tag(version: Version) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{version}\"")).expect("BUG: a quoted number is a header value")
+}
+
+/// Whether the client has this version already (RFC 9110, 13.1.2: weak comparison).
+fn matches(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let tag = tag.as_bytes();
+    headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii)
+            .any(|candidate| candidate == b"*" || candidate.strip_prefix(b"W/").unwrap_or(candidate) == tag)
+    })
+}

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod clock;
+mod envelope;
+mod error;
+mod fold;
+#[cfg(test)]
+mod fold_tests;
+mod http;
+mod item;
+mod json;
+mod membership;
+mod receipt;
+mod sqlite;
+mod store;
+mod submit;
+
+pub use auth::{Identity, Tokens};
+pub use clock::{Clock, SystemClock};
+pub use error::{StoreError, TokenError};
+pub use http::{ProblemResponse, Server, api, bearer, guarded, not_found, with_protocol};
+pub use membership::{Membership, Memberships};
+pub use receipt::{Receipt, StoredVerdict};
+pub use sqlite::SqliteStore;
+pub use store::{Change, Changes, Folded, Loaded, Page, PageQuery, Store, StoredRecord, Wanted, Work};

@@ -1,0 +1,99 @@
+//! How a connection is opened, and how the schema is brought up to date.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, ffi};
+
+use crate::StoreError;
+
+/// The schema's history. A step that was ever shipped never changes; new ones are added at the end.
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_commands.sql"), include_str!("migrations/0002_members.sql")];
+
+/// How long a statement waits for a lock that another process (a backup, a shell) holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Opens the one connection that writes, with what was committed safe from a power failure, and migrates.
+pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(file).map_err(store_error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(store_error)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(store_error)?;
+    migrate(&mut connection, MIGRATIONS.len())?;
+    Ok(connection)
+}
+
+/// Opens a connection that reads beside the writer.
+pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(store_error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+    Ok(connection)
+}
+
+/// Brings the schema to `target`; each step is one transaction together with its number.
+fn migrate(connection: &mut Connection, target: usize) -> Result<(), StoreError> {
+    let found: i64 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(store_error)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let Some(done) = usize::try_from(found).ok().filter(|done| *done <= MIGRATIONS.len()) else {
+        return Err(StoreError::NewerSchema { found, known });
+    };
+    for (number, migration) in (1_i64..).zip(MIGRATIONS).take(target).skip(done) {
+        let transaction = connection.transaction().map_err(store_error)?;
+        transaction.execute_batch(migration).map_err(store_error)?;
+        transaction.pragma_update(None, "user_version", number).map_err(store_error)?;
+        transaction.commit().map_err(store_error)?;
+    }
+    Ok(())
+}
+
+/// What a failure of SQLite means to the caller of the store.
+pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
+    let passing = matches!(
+        error.sqlite_error_code(),
+        Some(
+            ffi::ErrorCode::DiskFull
+                | ffi::ErrorCode::ReadOnly
+                | ffi::ErrorCode::DatabaseBusy
+                | ffi::ErrorCode::DatabaseLocked
+                | ffi::ErrorCode::SystemIoFailure
+                | ffi::ErrorCode::CannotOpen
+        )
+    );
+    if passing { StoreError::Unavailable(Box::new(error)) } else { StoreError::Backend(Box::new(error)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date_with_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.sqlite");
+        {
+            let mut old = Connection::open(&file).unwrap();
+            migrate(&mut old, 1).unwrap();
+            old.execute("INSERT INTO workspace VALUES ('acme', 7)", []).unwrap();
+        }
+        for _ in 0..2 {
+            let connection = open_writer(&file).unwrap();
+            let schema: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            let seq: i64 =
+                connection.query_row("SELECT change_seq FROM workspace", [], |row| row.get(0)).unwrap();
+            let members: i64 =
+                connection.query_row("SELECT count(*) FROM member", [], |row| row.get(0)).unwrap();
+            assert_eq!((schema, seq, members), (2, 7, 0));
+        }
+    }
+
+    #[test]
+    fn a_database_of_a_newer_program_is_refused_untouched() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.sqlite");
+        Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let refused = open_writer(&file).unwrap_err();
+        assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 2 }), "{refused:?}");
+    }
+}

@@ -1,0 +1,171 @@
+//! The store on SQLite: one file, one writer thread, a few readers beside it.
+
+mod connection;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use futures_util::future::BoxFuture;
+use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, WorkspaceId};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Membership, Memberships, Page, PageQuery, Store, StoreError, Work};
+
+use self::{
+    connection::{open_reader, open_writer},
+    writer::Job,
+};
+
+/// How many idle reading connections are kept.
+const IDLE_READERS: usize = 4;
+
+/// The store, and the list of members, in one SQLite file. `synchronous=FULL`: what was answered survives a power failure.
+///
+/// Must be used within a Tokio runtime. Dropping it finishes what waits and closes the file.
+pub struct SqliteStore {
+    jobs: Option<mpsc::Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    readers: Arc<Readers>,
+}
+
+struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it when it does not exist, and brings an older schema up to date.
+    pub fn open(file: &Path) -> Result<Self, StoreError> {
+        Self::serve(file, open_writer(file)?)
+    }
+
+    fn serve(file: &Path, connection: Connection) -> Result<Self, StoreError> {
+        let (jobs, writer) =
+            writer::start(connection).map_err(|error| StoreError::Backend(Box::new(error)))?;
+        let readers = Arc::new(Readers { file: file.to_owned(), idle: Mutex::default() });
+        Ok(Self { jobs: Some(jobs), writer: Some(writer), readers })
+    }
+
+    /// Makes a user a member of a workspace; one who is stays one.
+    pub async fn put_member(&self, workspace_id: &WorkspaceId, user_id: &UserId) -> Result<(), StoreError> {
+        let (workspace, user) = (workspace_id.clone(), user_id.clone());
+        self.alone(move |connection| rows::put_member(connection, &workspace, &user)).await
+    }
+
+    /// Takes a user's membership away. His commands and receipts stay.
+    pub async fn remove_member(
+        &self,
+        workspace_id: &WorkspaceId,
+        user_id: &UserId,
+    ) -> Result<(), StoreError> {
+        let (workspace, user) = (workspace_id.clone(), user_id.clone());
+        self.alone(move |connection| rows::remove_member(connection, &workspace, &user)).await
+    }
+
+    async fn alone(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.send(|answer| Job::Alone(Box::new(job), answer)).await
+    }
+
+    async fn send<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
+        jobs.send(job(sender)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || readers.with(read))
+            .await
+            .map_err(|error| StoreError::Backend(Box::new(error)))?
+    }
+}
+
+impl Readers {
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let reused = idle().pop();
+        let connection = match reused {
+            Some(connection) => connection,
+            None => open_reader(&self.file)?,
+        };
+        // A connection that failed is closed, not kept.
+        let found = read(&connection)?;
+        let mut idle = idle();
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer thread of the store panicked");
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn run(&self, work: Work) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(self.send(|answer| Job::Run(work, answer)))
+    }
+
+    fn record<'a>(
+        &'a self,
+        membership: &'a Membership,
+        key: &'a RecordKey,
+    ) -> BoxFuture<'a, Result<Option<RecordSnapshot>, StoreError>> {
+        let (membership, key) = (membership.clone(), key.clone());
+        Box::pin(self.read(move |connection| rows::snapshot(connection, &membership, &key)))
+    }
+
+    fn page<'a>(
+        &'a self,
+        membership: &'a Membership,
+        query: &'a PageQuery,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        let (membership, query) = (membership.clone(), query.clone());
+        Box::pin(self.read(move |connection| rows::page(connection, &membership, &query)))
+    }
+
+    fn prune(
+        &self,
+        results_before: Timestamp,
+        receipts_before: Timestamp,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.alone(move |connection| rows::prune(connection, results_before, receipts_before)))
+    }
+}
+
+impl Memberships for SqliteStore {
+    fn is_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let (workspace, user) = (workspace_id.clone(), user_id.clone());
+        Box::pin(self.read(move |connection| rows::is_member(connection, &workspace, &user)))
+    }
+}

@@ -1,0 +1,155 @@
+//! The one thread that writes. Everything that waits when it is ready is folded into one transaction: one fsync serves many requests.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
+
+use offline_protocol::Verdict;
+use rusqlite::{Connection, TransactionBehavior, ffi};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{StoreError, Work};
+
+use super::{connection::store_error, rows};
+
+/// The most batches of one transaction; a bound on how long the first one waits.
+const MAX_GROUP: usize = 64;
+
+/// How many batches may wait before further ones wait to be let in.
+const QUEUE: usize = 256;
+
+/// Where an answer goes.
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Batches that share a transaction.
+type Group = Vec<(Work, Answer<Vec<Verdict>>)>;
+
+/// Something for the writer to do.
+pub(crate) enum Job {
+    /// A batch; joins others in a transaction.
+    Run(Work, Answer<Vec<Verdict>>),
+    /// Anything else; has a transaction of its own.
+    Alone(AloneJob, Answer<()>),
+}
+
+pub(crate) type AloneJob = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
+
+/// Starts the thread. It ends, and closes the database, when the last sender is gone and the queue is empty.
+pub(crate) fn start(connection: Connection) -> std::io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let thread = thread::Builder::new().name("store-writer".into());
+    Ok((sender, thread.spawn(move || Writer { connection, receiver }.serve())?))
+}
+
+struct Writer {
+    connection: Connection,
+    receiver: mpsc::Receiver<Job>,
+}
+
+impl Writer {
+    fn serve(mut self) {
+        let mut waiting = None;
+        while let Some(job) = waiting.take().or_else(|| self.receiver.blocking_recv()) {
+            let healthy = match job {
+                Job::Alone(job, answer) => {
+                    let done = alone(&mut self.connection, job);
+                    let healthy = is_healthy(done.as_ref().err());
+                    let _ = answer.send(done);
+                    healthy
+                }
+                Job::Run(work, answer) => {
+                    let mut group = vec![(work, answer)];
+                    waiting = self.gather(&mut group);
+                    self.run_group(group)
+                }
+            };
+            if !healthy {
+                // What a failed fsync left on the disk is unknown, and a second one would lie about it (fsyncgate).
+                tracing::error!("the database could not be flushed to the disk: the store is closed");
+                return;
+            }
+        }
+    }
+
+    /// Takes what else is waiting; returns the first job that cannot join the group.
+    fn gather(&mut self, group: &mut Group) -> Option<Job> {
+        while group.len() < MAX_GROUP {
+            match self.receiver.try_recv().ok()? {
+                Job::Run(work, answer) => group.push((work, answer)),
+                other => return Some(other),
+            }
+        }
+        None
+    }
+
+    /// Runs the batches in one transaction; when that fails for a reason that may be one batch's own, each in its own.
+    fn run_group(&mut self, group: Group) -> bool {
+        let (works, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let mut healthy = true;
+        let results = match transact(&mut self.connection, &works) {
+            Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
+            Err(error @ StoreError::Backend(_)) if works.len() == 1 => vec![Err(error)],
+            Err(StoreError::Backend(_)) => works.iter().map(|work| self.run_one(work)).collect(),
+            Err(error) => {
+                healthy = is_healthy(Some(&error));
+                let message = error.to_string();
+                let mut results: Vec<_> = works.iter().skip(1).map(|_| Err(unavailable(&message))).collect();
+                results.insert(0, Err(error));
+                results
+            }
+        };
+        for (answer, result) in answers.into_iter().zip(results) {
+            // Whoever asked may have gone away; he will ask again.
+            let _ = answer.send(result);
+        }
+        healthy
+    }
+
+    fn run_one(&mut self, work: &Work) -> Result<Vec<Verdict>, StoreError> {
+        let mut verdicts = transact(&mut self.connection, std::slice::from_ref(work))?;
+        Ok(verdicts.pop().unwrap_or_default())
+    }
+}
+
+fn transact(connection: &mut Connection, works: &[Work]) -> Result<Vec<Vec<Verdict>>, StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+    let mut verdicts = Vec::with_capacity(works.len());
+    let mut changed = false;
+    for work in works {
+        let loaded = rows::load(&transaction, &work.membership, &work.wanted)?;
+        let folded = catch_unwind(AssertUnwindSafe(|| (work.fold)(loaded)))
+            .map_err(|_| StoreError::Backend("the fold panicked".into()))?;
+        if !folded.changes.is_empty() {
+            changed = true;
+            rows::store(&transaction, &work.membership, &folded.changes)?;
+        }
+        verdicts.push(folded.verdicts);
+    }
+    if changed {
+        transaction.commit().map_err(store_error)?;
+    }
+    Ok(verdicts)
+}
+
+fn alone(connection: &mut Connection, job: AloneJob) -> Result<(), StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+    job(&transaction)?;
+    transaction.commit().map_err(store_error)
+}
+
+fn unavailable(message: &str) -> StoreError {
+    StoreError::Unavailable(message.into())
+}
+
+/// Whether the database can be trusted after this error.
+fn is_healthy(error: Option<&StoreError>) -> bool {
+    let Some(StoreError::Unavailable(source)) = error else { return true };
+    let failed_fsync =
+        source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error).is_some_and(
+            |error| [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC].contains(&error.extended_code),
+        );
+    !failed_fsync
+}

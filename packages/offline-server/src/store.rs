@@ -1,0 +1,153 @@
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use offline_domain::{Record, Records};
+use offline_protocol::{
+    ChangeSeq, CommandId, IdempotencyKey, RecordId, RecordKey, RecordKind, RecordSnapshot, Timestamp, Verdict,
+};
+
+use crate::{Membership, Receipt, StoreError};
+
+/// Keeps the records, receipts and changes of all workspaces.
+///
+/// An implementation must guarantee:
+/// - **Isolation**: every look-up and every write is confined to the membership's workspace, receipts also to its user;
+/// - **Atomicity**: what a fold changes is stored as a whole or not at all, and `run` resolves with the verdicts only after it is on the disk;
+/// - **Order**: two folds of one workspace never overlap, the later one is given what the earlier one wrote;
+/// - **Missing**: what is not there is absent from [`Loaded`], or `Ok(None)`, never an error;
+/// - **Pure folds**: a fold may be run again with other loaded values when a transaction has to be repeated; only the last run counts.
+///
+/// A dropped `run` may or may not take effect: the sender finds out by sending again.
+pub trait Store: Send + Sync {
+    /// Loads what the work wants, folds, and stores the changes, in one transaction.
+    fn run(&self, work: Work) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>>;
+
+    /// One live record.
+    fn record<'a>(
+        &'a self,
+        membership: &'a Membership,
+        key: &'a RecordKey,
+    ) -> BoxFuture<'a, Result<Option<RecordSnapshot>, StoreError>>;
+
+    /// The live records of a kind whose ids come after `query.after`, in the order of the bytes of their ids.
+    ///
+    /// Stops at `query.limit`, or earlier when a page becomes large; the page says whether there are more.
+    fn page<'a>(
+        &'a self,
+        membership: &'a Membership,
+        query: &'a PageQuery,
+    ) -> BoxFuture<'a, Result<Page, StoreError>>;
+
+    /// Drops the results of receipts received before `results_before`, and whole receipts received before `receipts_before`.
+    fn prune(
+        &self,
+        results_before: Timestamp,
+        receipts_before: Timestamp,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// A batch on its way into the store.
+#[derive(Clone)]
+pub struct Work {
+    /// For whom.
+    pub membership: Membership,
+    /// What the fold needs to know.
+    pub wanted: Wanted,
+    /// Decides; pure.
+    pub fold: Arc<dyn Fn(Loaded) -> Folded + Send + Sync>,
+}
+
+/// What a fold needs to know.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Records, deleted ones included.
+    pub records: Vec<RecordKey>,
+    /// The user's receipts with these keys.
+    pub keys: Vec<IdempotencyKey>,
+    /// The user's receipts of these commands, as far as they were applied.
+    pub commands: Vec<CommandId>,
+}
+
+/// What the store knows of what was wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The place of the workspace's last change.
+    pub change_seq: Option<ChangeSeq>,
+    /// The records that exist or existed.
+    pub records: Records,
+    /// The receipts that exist, by key.
+    pub receipts: HashMap<IdempotencyKey, Receipt>,
+    /// The receipts of applied commands, by command.
+    pub applied: HashMap<CommandId, Receipt>,
+}
+
+/// What a fold decided.
+#[derive(Debug, Clone, Default)]
+pub struct Folded {
+    /// One for each item, in order.
+    pub verdicts: Vec<Verdict>,
+    /// What is to be stored.
+    pub changes: Changes,
+}
+
+/// What is to be stored, as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// New receipts.
+    pub receipts: Vec<Receipt>,
+    /// The final state of each record that was written.
+    pub records: Vec<StoredRecord>,
+    /// The log of changes, in their order, following on the workspace's last one without a gap.
+    pub log: Vec<Change>,
+}
+
+impl Changes {
+    /// Whether there is nothing to store.
+    pub fn is_empty(&self) -> bool {
+        self.receipts.is_empty() && self.records.is_empty() && self.log.is_empty()
+    }
+}
+
+/// A record as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredRecord {
+    /// Which one.
+    pub key: RecordKey,
+    /// Its new state.
+    pub record: Record,
+    /// The place of the change that made it.
+    pub change_seq: ChangeSeq,
+}
+
+/// An entry of a workspace's log: a record got a new version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its place.
+    pub seq: ChangeSeq,
+    /// Which record.
+    pub key: RecordKey,
+    /// The version it got.
+    pub version: offline_protocol::Version,
+    /// The command that did it.
+    pub command_id: CommandId,
+}
+
+/// Which page of records.
+#[derive(Debug, Clone)]
+pub struct PageQuery {
+    /// The kind.
+    pub kind: RecordKind,
+    /// The id that the page begins behind.
+    pub after: Option<RecordId>,
+    /// The most records.
+    pub limit: u32,
+}
+
+/// A page of records.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// In the order of their ids.
+    pub records: Vec<RecordSnapshot>,
+    /// Whether there are more behind the last one.
+    pub more: bool,
+}

@@ -1,0 +1,92 @@
+//! What happens to a batch between its body and its outcomes.
+
+use std::sync::Arc;
+
+use offline_protocol::{Outcome, Outcomes, Problem, Verdict};
+
+use crate::{
+    Identity, Membership, Server, StoreError, Work,
+    envelope::read_batch,
+    fold::{Batch, Item},
+};
+
+/// Why a batch has no outcomes.
+#[derive(Debug)]
+pub(crate) enum SubmitError {
+    /// It is not a batch; nothing was executed.
+    Refused(Problem),
+    /// The store failed; nothing took effect.
+    Store(StoreError),
+}
+
+/// Judges a batch on behalf of a user and stores what follows from it.
+pub(crate) async fn submit(
+    server: &Server,
+    identity: &Identity,
+    body: &[u8],
+) -> Result<Outcomes, SubmitError> {
+    let membership = Membership::verify(&*server.memberships, identity, &identity.workspace_id)
+        .await
+        .map_err(SubmitError::Store)?;
+    let workspace = membership.as_ref().map(Membership::workspace_id);
+    let items =
+        read_batch(body, &server.limits, &server.registry, workspace).map_err(SubmitError::Refused)?;
+    let outcomes = match membership {
+        Some(membership) => run(server, membership, items).await.map_err(SubmitError::Store)?,
+        None => {
+            tracing::warn!(
+                workspaceId = %identity.workspace_id,
+                userId = %identity.user_id,
+                "a token of a workspace that its user does not belong to"
+            );
+            items.iter().filter_map(refused).collect()
+        }
+    };
+    Ok(Outcomes { outcomes })
+}
+
+fn refused(item: &Item) -> Option<Outcome> {
+    let Item::Refused(refused) = item else { return None };
+    let verdict = Verdict::Rejected { problem: refused.problem.clone(), replayed: false };
+    Some(Outcome { command_id: refused.command_id, verdict })
+}
+
+async fn run(server: &Server, membership: Membership, items: Vec<Item>) -> Result<Vec<Outcome>, StoreError> {
+    let batch = Arc::new(Batch {
+        membership: membership.clone(),
+        now: server.clock.now(),
+        retention: server.retention,
+        items,
+    });
+    let fold = Arc::clone(&batch);
+    let work = Work { membership, wanted: batch.wanted(), fold: Arc::new(move |loaded| fold.fold(loaded)) };
+    let verdicts = server.store.run(work).await?;
+    let outcome = |(item, verdict): (&Item, Verdict)| {
+        log(&batch, item, &verdict);
+        Outcome { command_id: item.command_id(), verdict }
+    };
+    Ok(batch.items.iter().zip(verdicts).map(outcome).collect())
+}
+
+/// One line for each command; never a payload.
+fn log(batch: &Batch, item: &Item, verdict: &Verdict) {
+    let (code, replayed) = match verdict {
+        Verdict::Rejected { problem, replayed } => (problem.code.as_str(), *replayed),
+        Verdict::Conflict(conflict) => ("", conflict.replayed),
+        Verdict::Applied { replayed, .. } => ("", *replayed),
+        Verdict::Held { .. } | Verdict::Retry { .. } => ("", false),
+    };
+    let command = item.command();
+    tracing::info!(
+        workspaceId = %batch.membership.workspace_id(),
+        userId = %batch.membership.user_id(),
+        commandId = item.command_id().map(tracing::field::display),
+        idempotencyKey = command.map(|command| command.idempotency_key.as_str()),
+        clientTraceId = command.map(|command| command.client_trace_id.as_str()),
+        commandType = command.map(|command| command.command_type.as_str()),
+        status = verdict.status(),
+        code,
+        replayed,
+        "command"
+    );
+}

@@ -1,0 +1,302 @@
+//! What somebody might try: forged tokens, other people's records, bodies of every wrong shape.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
+
+mod support;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use support::{SECRET, TestServer, assert_problem, body, code, expense_payload, statuses};
+
+/// Signs any header and claims with a secret, without asking whether they make sense.
+fn forge(header: &Value, claims: &Value, secret: &[u8]) -> String {
+    use jsonwebtoken::{Algorithm, EncodingKey, crypto::sign};
+    let encode = |value: &Value| base64url(value.to_string().as_bytes());
+    let message = format!("{}.{}", encode(header), encode(claims));
+    let signature = sign(message.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256).unwrap();
+    format!("{message}.{signature}")
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group =
+            chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            text.push(char::from(ALPHABET[(group >> (18 - 6 * place) & 63) as usize]));
+        }
+    }
+    text
+}
+
+fn claims() -> Value {
+    json!({ "sub": "ana", "ws": "acme", "iss": "offline-server", "aud": "offline-client", "exp": 1_795_370_400 + 60, "iat": 1_795_370_400 })
+}
+
+fn with(mut value: Value, field: &str, to: Value) -> Value {
+    if to.is_null() {
+        value.as_object_mut().unwrap().remove(field);
+    } else {
+        value[field] = to;
+    }
+    value
+}
+
+#[tokio::test]
+async fn only_our_own_valid_tokens_are_believed() {
+    let server = TestServer::start().await;
+    let header = json!({ "typ": "JWT", "alg": "HS256" });
+    let path = "/workspaces/acme/records/expense";
+    let good = forge(&header, &claims(), SECRET);
+    assert_eq!(server.get(&good, path).await.status(), 200, "the forge makes valid tokens");
+
+    let unsigned = good.rsplit_once('.').unwrap().0.to_owned();
+    let mut tokens = vec![
+        String::new(),
+        "x".into(),
+        "a.b.c".into(),
+        format!("{unsigned}."),
+        unsigned,
+        forge(&header, &claims(), b"another secret of thirty-two bytes"),
+        forge(&header, &with(claims(), "pad", json!("x".repeat(5000))), SECRET),
+    ];
+    for (field, value) in [
+        ("iss", json!("somebody")),
+        ("iss", json!(null)),
+        ("aud", json!("another")),
+        ("aud", json!(null)),
+        ("exp", json!("1999999999")),
+        ("exp", json!(null)),
+        ("exp", json!(1_795_370_400)),
+        ("exp", json!(-1)),
+        ("exp", json!(1.9e9)),
+        ("sub", json!(null)),
+        ("sub", json!("")),
+        ("ws", json!(null)),
+        ("ws", json!("ACME")),
+        ("ws", json!(["acme"])),
+        ("nbf", json!(1_795_370_400 + 30)),
+    ] {
+        tokens.push(forge(&header, &with(claims(), field, value), SECRET));
+    }
+    for (field, value) in
+        [("alg", json!("none")), ("alg", json!("HS512")), ("alg", json!("RS256")), ("alg", json!(null))]
+    {
+        tokens.push(forge(&with(header.clone(), field, value), &claims(), SECRET));
+    }
+    for token in tokens {
+        assert_problem(server.get(&token, path).await, 401, "unauthorized").await;
+    }
+    // A key that the token brings along is not looked at: the signature must still be ours.
+    let own_key = json!({ "typ": "JWT", "alg": "HS256", "kid": "../../etc/passwd", "jku": "http://127.0.0.1:1/",
+        "jwk": { "kty": "oct", "k": "YXR0YWNrZXI" } });
+    assert_problem(server.get(&forge(&own_key, &claims(), b"attacker"), path).await, 401, "unauthorized")
+        .await;
+}
+
+#[tokio::test]
+async fn two_authorization_headers_are_none() {
+    let server = TestServer::start().await;
+    let ana = format!("Bearer {}", server.token("ana", "acme"));
+    let get = server.client.get(format!("{}/workspaces/acme/records/expense", server.url));
+    let twice = get.header("authorization", &ana).header("authorization", &ana).send().await.unwrap();
+    assert_problem(twice, 401, "unauthorized").await;
+    for value in ["", "Bearer", "Basic YTpi", "Token x"] {
+        let get = server.client.get(format!("{}/workspaces/acme/records/expense", server.url));
+        assert_problem(get.header("authorization", value).send().await.unwrap(), 401, "unauthorized").await;
+    }
+    // The scheme's case does not matter (RFC 9110, 11.1); a token in the address does not help.
+    let lower = ana.replacen("Bearer", "bearer", 1);
+    let get =
+        |query: &str| server.client.get(format!("{}/workspaces/acme/records/expense{query}", server.url));
+    assert_eq!(get("").header("authorization", lower).send().await.unwrap().status(), 200);
+    let query = format!("?access_token={}", server.token("ana", "acme"));
+    assert_problem(get(&query).send().await.unwrap(), 401, "unauthorized").await;
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_lifetime() {
+    let server = TestServer::start().await;
+    let token = server.token("ana", "acme");
+    server.advance(Duration::from_secs(3599));
+    assert_eq!(server.get(&token, "/workspaces/acme/records/expense").await.status(), 200);
+    server.advance(Duration::from_secs(1));
+    assert_problem(server.get(&token, "/workspaces/acme/records/expense").await, 401, "unauthorized").await;
+}
+
+#[tokio::test]
+async fn nothing_of_one_workspace_is_seen_in_another() {
+    let server = TestServer::start().await;
+    let mut theirs = server.create("e1");
+    theirs["workspaceId"] = json!("globex");
+    theirs["payload"]["description"] = json!("the secret of globex");
+    server.send_as(&server.token("cleo", "globex"), &[theirs.clone()]).await;
+    server.send_one(&server.create("e0")).await;
+
+    let ana = server.token("ana", "acme");
+    let mut seen = String::new();
+    for path in [
+        "/workspaces/acme/records/expense",
+        "/workspaces/acme/records/expense?limit=1000&after=%21",
+        "/workspaces/acme/records/expense/e1",
+        "/workspaces/acme/records/invoice",
+        "/workspaces/globex/records/expense",
+        "/workspaces/globex/records/expense/e1",
+        "/workspaces/acme%2F..%2Fglobex/records/expense/e1",
+        "/workspaces/acme/../globex/records/expense/e1",
+        "/workspaces//records/expense/e1",
+    ] {
+        seen += &server.get(&ana, path).await.text().await.unwrap();
+    }
+    // Their command id and key, in every place where one can stand.
+    let mut depends = server.create("e2");
+    depends["dependsOn"] = json!([theirs["commandId"]]);
+    let mut same_id = server.create("e3");
+    same_id["commandId"] = theirs["commandId"].clone();
+    let mut same_key = server.create("e4");
+    same_key["idempotencyKey"] = theirs["idempotencyKey"].clone();
+    let batch = [theirs, depends, same_id, same_key, server.update("e1", json!({ "version": 1 }))];
+    let outcomes = server.send(&batch).await;
+    assert_eq!(statuses(&outcomes), ["rejected", "held", "applied", "applied", "rejected"]);
+    seen += &json!(outcomes).to_string();
+    assert!(!seen.contains("secret") && !seen.contains("cleo"), "{seen}");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_said_even_to_who_sends_megabytes() {
+    let server = TestServer::start().await;
+    let response = server.post("nonsense").body(" ".repeat(8 * 1024 * 1024)).send().await.unwrap();
+    assert_problem(response, 401, "unauthorized").await;
+}
+
+#[tokio::test]
+async fn garbage_is_answered_with_a_stable_code_and_stores_nothing() {
+    let server = TestServer::start().await;
+    let ten_megabytes = "x".repeat(10 * 1024 * 1024);
+    let response = server
+        .post(&server.token("ana", "acme"))
+        .body(
+            json!({ "commands": [with(server.create("e1"), "clientTraceId", json!(ten_megabytes))] })
+                .to_string(),
+        )
+        .send()
+        .await
+        .unwrap();
+    assert_problem(response, 413, "request-too-large").await;
+    let items = [
+        (with(server.create("e1"), "type", json!("EXPENSE_CREATE_V9")), "unknown-command-type"),
+        (with(server.create("e1"), "type", json!("EXPENSE_CREATE")), "invalid-command-type"),
+        (with(server.create("e1"), "type", json!("expense_create_v1")), "invalid-command-type"),
+        (with(server.create("e1"), "type", json!("DROP TABLE record; --_V1")), "invalid-command-type"),
+        (with(server.create("e1"), "commandId", json!("not-a-uuid")), "invalid-command"),
+        (
+            with(server.create("e1"), "commandId", json!("0193000000007000800000000000ffff")),
+            "invalid-command",
+        ),
+        (with(server.create("e1"), "commandId", json!(null)), "invalid-command"),
+        (with(server.create("e1"), "payload", json!(null)), "invalid-command"),
+        (with(server.create("e1"), "payload", json!("x")), "invalid-payload"),
+        (with(server.create("e1"), "payload", json!({ "a": 1 })), "invalid-payload"),
+        (with(server.create("e1"), "seq", json!(-1)), "invalid-command"),
+        (with(server.create("e1"), "seq", json!(1e300)), "invalid-command"),
+        (with(server.create("e1"), "createdAt", json!("0000-00-00")), "invalid-command"),
+        (with(server.create("e1"), "createdAt", json!("2026-11-22T17:59:00+01:00")), "invalid-command"),
+        (with(server.create("e1"), "touches", json!([{ "kind": "expense", "id": "e7" }])), "invalid-command"),
+        (with(server.create("e1"), "userId", json!("ben")), "invalid-command"),
+        (with(server.create("e1"), "workspaceId", json!("../acme")), "invalid-command"),
+        (json!(null), "invalid-command"),
+        (json!(17), "invalid-command"),
+        (json!([[]]), "invalid-command"),
+        (json!({}), "invalid-command"),
+    ];
+    let (commands, codes): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+    let outcomes = server.send(&commands).await;
+    let found: Vec<_> = outcomes.iter().map(code).collect();
+    assert_eq!(found, codes);
+    assert_eq!((server.count("receipt"), server.count("record"), server.count("change")), (0, 0, 0));
+    assert_eq!(server.send_one(&server.create("e1")).await["status"], "applied");
+}
+
+#[tokio::test]
+async fn every_answer_says_that_it_is_ours() {
+    let server = TestServer::start().await;
+    let token = server.token("ana", "acme");
+    for path in ["/", "/nothing", "/sync", "/sync/nothing", "/workspaces/acme", "/favicon.ico"] {
+        assert_problem(server.get(&token, path).await, 404, "not-found").await;
+    }
+    let put = server.client.put(format!("{}/sync/commands", server.url)).send().await.unwrap();
+    assert_eq!(put.headers()["allow"], "POST");
+    assert_problem(put, 405, "method-not-allowed").await;
+    for (protocol, status) in [("1", 200), ("2", 200), ("0", 426), ("x", 400)] {
+        let hello = server.client.get(format!("{}/sync/hello", server.url)).header("sync-protocol", protocol);
+        let hello = hello.send().await.unwrap();
+        assert_eq!(
+            (hello.status().as_u16(), &hello.headers()["sync-protocol"]),
+            (status, &"1".parse().unwrap())
+        );
+    }
+    let hello =
+        server.client.get(format!("{}/sync/hello", server.url)).header("sync-protocol", "0").send().await;
+    assert_problem(hello.unwrap(), 426, "client-too-old").await;
+    let hello = server.client.get(format!("{}/sync/hello", server.url)).send().await.unwrap();
+    assert_eq!(hello.headers()["cache-control"], "no-store");
+    let hello: Value = body(hello).await;
+    assert_eq!((&hello["protocol"], &hello["minimumClient"]), (&json!(1), &json!(1)));
+    assert_eq!(hello["acceptedTypes"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_when_the_client_understands_it() {
+    let server = TestServer::start().await;
+    let creates: Vec<_> = (0..50).map(|number| server.create(&format!("e{number}"))).collect();
+    server.send(&creates).await;
+    let get = server.client.get(format!("{}/workspaces/acme/records/expense", server.url));
+    let get = get.bearer_auth(server.token("ana", "acme")).header("accept-encoding", "gzip");
+    let response = get.send().await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    assert!(response.bytes().await.unwrap().len() < 2000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// One field of a good batch is replaced by nonsense: the server answers 200 or 400, every outcome has a code, and it lives on.
+    #[test]
+    fn no_field_of_nonsense_brings_the_server_down(
+        field in prop::sample::select(vec!["commandId", "workspaceId", "deviceId", "seq", "type", "payload", "idempotencyKey",
+            "createdAt", "clientTraceId", "expected", "dependsOn"]),
+        nonsense in nonsense(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = TestServer::start().await;
+            let mut command = server.command("EXPENSE_CREATE_V1", expense_payload("e1"));
+            command[field] = nonsense;
+            let outcomes = server.send(&[command, server.create("e2")]).await;
+            assert_eq!(outcomes.len(), 2);
+            assert!(["applied", "rejected", "held"].contains(&outcomes[0]["status"].as_str().unwrap()));
+            assert_eq!(outcomes[1]["status"], "applied");
+        });
+    }
+}
+
+fn nonsense() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::hash_map(".{0,8}", inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}

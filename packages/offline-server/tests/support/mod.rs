@@ -1,0 +1,195 @@
+//! A server on a free port, over a database in a temporary folder, with a clock that the test drives.
+#![allow(dead_code, reason = "every test file uses another part")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use offline_protocol::{Limits, Retention, Timestamp, UserId, WorkspaceId};
+use offline_server::{Clock, Identity, Server, SqliteStore, Store, Tokens, api, not_found, with_protocol};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// 2026-11-22T18:00:00Z.
+pub(crate) const START: i64 = 1_795_370_400_000;
+
+pub(crate) const SECRET: &[u8] = b"a secret that only the tests know";
+
+pub(crate) struct TestServer {
+    pub(crate) url: String,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) tokens: Tokens,
+    pub(crate) client: Client,
+    clock: Arc<AtomicI64>,
+    ids: AtomicU64,
+    folder: tempfile::TempDir,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|store| store, Limits::default()).await
+    }
+
+    /// With another store in front of the real one.
+    pub(crate) async fn start_with(
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+        limits: Limits,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("server.sqlite")).unwrap());
+        for (workspace, user) in [("acme", "ana"), ("acme", "ben"), ("globex", "ben"), ("globex", "cleo")] {
+            store
+                .put_member(&WorkspaceId::new(workspace).unwrap(), &UserId::new(user).unwrap())
+                .await
+                .unwrap();
+        }
+        let millis = Arc::new(AtomicI64::new(START));
+        let ticking = Arc::clone(&millis);
+        let clock: Arc<dyn Clock> = Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)));
+        let tokens = Tokens::new(SECRET, Arc::clone(&clock));
+        let server = Server {
+            store: wrap(Arc::clone(&store) as Arc<dyn Store>),
+            memberships: Arc::clone(&store) as _,
+            registry: erp::registry(),
+            tokens: tokens.clone(),
+            clock,
+            limits,
+            retention: Retention::default(),
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = with_protocol(api(server).fallback(not_found));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::builder().no_gzip().build().unwrap();
+        Self { url, store, tokens, client, clock: millis, ids: AtomicU64::new(1), folder }
+    }
+
+    pub(crate) fn advance(&self, span: Duration) {
+        self.clock.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn token(&self, user: &str, workspace: &str) -> String {
+        let identity = Identity {
+            workspace_id: WorkspaceId::new(workspace).unwrap(),
+            user_id: UserId::new(user).unwrap(),
+        };
+        self.tokens.issue(&identity, Duration::from_secs(3600)).unwrap().0
+    }
+
+    /// A new id, never the same twice in one test.
+    pub(crate) fn id(&self) -> String {
+        Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 | u128::from(self.next())).to_string()
+    }
+
+    fn next(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// A command of acme with an id and key of its own.
+    pub(crate) fn command(&self, command_type: &str, payload: Value) -> Value {
+        let number = self.next();
+        json!({
+            "commandId": self.id(),
+            "workspaceId": "acme",
+            "deviceId": "device-1",
+            "seq": number,
+            "type": command_type,
+            "payload": payload,
+            "idempotencyKey": format!("key-{number}"),
+            "createdAt": "2026-11-22T17:59:00.000Z",
+            "clientTraceId": format!("trace-{number}"),
+        })
+    }
+
+    pub(crate) fn create(&self, expense: &str) -> Value {
+        self.command("EXPENSE_CREATE_V1", expense_payload(expense))
+    }
+
+    pub(crate) fn update(&self, expense: &str, expected: Value) -> Value {
+        let mut command = self.command(
+            "EXPENSE_UPDATE_V1",
+            json!({ "expenseId": expense, "description": format!("by {}", self.next()) }),
+        );
+        command["expected"] = expected;
+        command
+    }
+
+    pub(crate) fn post(&self, token: &str) -> RequestBuilder {
+        self.client
+            .post(format!("{}/sync/commands", self.url))
+            .bearer_auth(token)
+            .header("content-type", "application/json")
+    }
+
+    /// Sends a batch as ana of acme; the outcomes.
+    pub(crate) async fn send(&self, commands: &[Value]) -> Vec<Value> {
+        self.send_as(&self.token("ana", "acme"), commands).await
+    }
+
+    pub(crate) async fn send_as(&self, token: &str, commands: &[Value]) -> Vec<Value> {
+        let response =
+            self.post(token).body(json!({ "commands": commands }).to_string()).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body: Value = body(response).await;
+        body["outcomes"].as_array().unwrap().clone()
+    }
+
+    /// Sends one command as ana of acme; its outcome.
+    pub(crate) async fn send_one(&self, command: &Value) -> Value {
+        self.send(std::slice::from_ref(command)).await.remove(0)
+    }
+
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap()
+    }
+
+    /// A record of acme as ana sees it.
+    pub(crate) async fn expense(&self, id: &str) -> Option<Value> {
+        let path = format!("/workspaces/acme/records/expense/{id}");
+        let response = self.get(&self.token("ana", "acme"), &path).await;
+        if response.status() == StatusCode::NOT_FOUND { None } else { Some(body(response).await) }
+    }
+
+    /// How many rows a table has.
+    pub(crate) fn count(&self, table: &str) -> i64 {
+        let file = self.folder.path().join("server.sqlite");
+        let connection = rusqlite::Connection::open(file).unwrap();
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+}
+
+pub(crate) fn expense_payload(id: &str) -> Value {
+    json!({
+        "expenseId": id, "description": "Train to Basel", "amountMinor": 4990, "currency": "CHF",
+        "spentOn": "2026-11-20", "category": "travel",
+    })
+}
+
+pub(crate) async fn body(response: Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
+pub(crate) fn statuses(outcomes: &[Value]) -> Vec<&str> {
+    outcomes.iter().map(|outcome| outcome["status"].as_str().unwrap()).collect()
+}
+
+pub(crate) fn code(outcome: &Value) -> &str {
+    outcome["problem"]["code"].as_str().unwrap_or("")
+}
+
+/// Asserts that a response is problem details with this status and code, and says that it is ours.
+pub(crate) async fn assert_problem(response: Response, status: u16, code: &str) -> Value {
+    assert_eq!(response.status().as_u16(), status);
+    assert_eq!(response.headers()["sync-protocol"], "1");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let problem: Value = body(response).await;
+    assert_eq!(problem["code"], code, "{problem}");
+    assert_eq!(problem["status"], status);
+    assert_eq!(problem["type"], format!("urn:offline:problem:{code}"));
+    problem
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod file;
+mod schema;
+mod store;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod writer;
+
+pub use file::partition_file;
+pub use store::SqliteStore;

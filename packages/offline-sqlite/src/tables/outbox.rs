@@ -1,0 +1,153 @@
+use std::collections::BTreeSet;
+
+use offline_core::{Appended, NewCommand, OutboxCommand, OutboxQuery, Status, StoreError, store_rules};
+use offline_protocol::{CommandId, RecordKey};
+use rusqlite::{Row, params};
+
+use super::{journal, limit};
+use crate::transaction::{Transaction, signed};
+
+/// A stored command before it is read: its JSON, and whether it is in flight.
+type Stored = (String, bool);
+
+pub(crate) fn append(
+    transaction: &mut Transaction<'_>,
+    commands: &[NewCommand],
+) -> Result<Vec<Appended>, StoreError> {
+    commands.iter().map(|new| append_one(transaction, new)).collect()
+}
+
+fn append_one(transaction: &mut Transaction<'_>, new: &NewCommand) -> Result<Appended, StoreError> {
+    let id = &new.command.command_id;
+    let known = match get(transaction, id)? {
+        None => journal::get(transaction, id)?.map(|entry| entry.command),
+        known => known,
+    };
+    if let Some(known) = known {
+        return Ok(Appended { seq: known.seq, expected: known.expected, duplicate: true });
+    }
+    let mut command = new.command.clone();
+    if let Some(key) = store_rules::chains_on(new) {
+        let unsettled = last_on(transaction, key)?;
+        let journaled = journal::highest(transaction, key)?;
+        command.expected = store_rules::chained(command.expected, unsettled, journaled);
+    }
+    command.seq = transaction.next_seq()?;
+    let sql = "INSERT INTO outbox (seq, command_id, status, body) VALUES (?1, ?2, ?3, ?4)";
+    let (seq, body) = (signed(command.seq.get()), to_json(&command)?);
+    transaction.execute(sql, params![seq, id.as_uuid().as_bytes(), command.status.as_str(), body])?;
+    touch(transaction, &command)?;
+    transaction.came(command.status)?;
+    Ok(Appended { seq: command.seq, expected: command.expected, duplicate: false })
+}
+
+pub(crate) fn list(
+    transaction: &Transaction<'_>,
+    query: &OutboxQuery,
+) -> Result<Vec<OutboxCommand>, StoreError> {
+    let stored = match query {
+        OutboxQuery::Seq { after, limit: most } => {
+            let sql = "SELECT o.body, f.seq IS NOT NULL FROM outbox o LEFT JOIN flight f ON f.seq = o.seq
+                WHERE o.seq > ?1 ORDER BY o.seq LIMIT ?2";
+            let after = after.map_or(0, |after| signed(after.get()));
+            transaction.rows(sql, params![after, limit(*most)], stored)?
+        }
+        OutboxQuery::Ids(ids) => {
+            let ids: BTreeSet<_> = ids.iter().collect();
+            let found = ids.into_iter().map(|id| get(transaction, id));
+            let mut found: Vec<_> = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+            found.sort_unstable_by_key(|command: &OutboxCommand| command.seq);
+            return Ok(found);
+        }
+        OutboxQuery::Record(key) => {
+            let sql = "SELECT o.body, f.seq IS NOT NULL FROM touches t JOIN outbox o ON o.seq = t.seq
+                LEFT JOIN flight f ON f.seq = o.seq WHERE t.kind = ?1 AND t.id = ?2 ORDER BY t.seq";
+            transaction.rows(sql, params![key.kind.as_str(), key.id.as_str()], stored)?
+        }
+        OutboxQuery::Parked => {
+            let sql = "SELECT body, 0 FROM outbox WHERE status <> 'PENDING' ORDER BY seq";
+            transaction.rows(sql, [], stored)?
+        }
+    };
+    stored.into_iter().map(read).collect()
+}
+
+/// A command of the outbox.
+pub(super) fn get(
+    transaction: &Transaction<'_>,
+    id: &CommandId,
+) -> Result<Option<OutboxCommand>, StoreError> {
+    let sql = "SELECT o.body, f.seq IS NOT NULL FROM outbox o LEFT JOIN flight f ON f.seq = o.seq WHERE o.command_id = ?1";
+    transaction.row(sql, [id.as_uuid().as_bytes()], stored)?.map(read).transpose()
+}
+
+/// Writes a command that stands in the outbox as it is now. It is in no flight any more.
+pub(super) fn put(
+    transaction: &mut Transaction<'_>,
+    before: Status,
+    command: &OutboxCommand,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE outbox SET status = ?2, body = ?3 WHERE seq = ?1";
+    let body = to_json(command)?;
+    transaction.execute(sql, params![signed(command.seq.get()), command.status.as_str(), body])?;
+    transaction.went(before)?;
+    transaction.came(command.status)
+}
+
+/// Takes a command out of the outbox.
+pub(super) fn remove(
+    transaction: &mut Transaction<'_>,
+    before: Status,
+    command: &OutboxCommand,
+) -> Result<(), StoreError> {
+    untouch(transaction, command)?;
+    transaction.execute("DELETE FROM outbox WHERE seq = ?1", [signed(command.seq.get())])?;
+    transaction.went(before)
+}
+
+/// Writes down which records a command touches.
+pub(super) fn touch(transaction: &Transaction<'_>, command: &OutboxCommand) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO touches (kind, id, seq) VALUES (?1, ?2, ?3)";
+    for key in &command.touches {
+        transaction.execute(sql, params![key.kind.as_str(), key.id.as_str(), signed(command.seq.get())])?;
+    }
+    Ok(())
+}
+
+/// Forgets which records a command touches.
+pub(super) fn untouch(transaction: &Transaction<'_>, command: &OutboxCommand) -> Result<(), StoreError> {
+    let sql = "DELETE FROM touches WHERE kind = ?1 AND id = ?2 AND seq = ?3";
+    for key in &command.touches {
+        transaction.execute(sql, params![key.kind.as_str(), key.id.as_str(), signed(command.seq.get())])?;
+    }
+    Ok(())
+}
+
+/// The unsettled command on a record with the highest seq.
+fn last_on(transaction: &Transaction<'_>, key: &RecordKey) -> Result<Option<CommandId>, StoreError> {
+    let sql = "SELECT o.command_id FROM touches t JOIN outbox o ON o.seq = t.seq
+        WHERE t.kind = ?1 AND t.id = ?2 ORDER BY t.seq DESC LIMIT 1";
+    transaction.row(sql, params![key.kind.as_str(), key.id.as_str()], |row| command_id(row, 0))
+}
+
+pub(super) fn command_id(row: &Row<'_>, column: usize) -> rusqlite::Result<CommandId> {
+    let bytes: [u8; 16] = row.get(column)?;
+    Ok(CommandId::from_uuid(uuid::Uuid::from_bytes(bytes)))
+}
+
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+pub(super) fn read((body, in_flight): Stored) -> Result<OutboxCommand, StoreError> {
+    let mut command: OutboxCommand =
+        serde_json::from_str(&body).map_err(|_| StoreError::Corrupt { what: "command" })?;
+    if in_flight {
+        command.status = Status::InFlight;
+    }
+    Ok(command)
+}
+
+fn to_json(command: &OutboxCommand) -> Result<String, StoreError> {
+    serde_json::to_string(command).map_err(|error| StoreError::Backend(Box::new(error)))
+}

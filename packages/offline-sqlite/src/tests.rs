@@ -1,0 +1,239 @@
+//! What SQLite alone can show: a full disk, a damaged row, a newer schema, and a large outbox.
+
+use std::{path::Path, sync::Arc};
+
+use futures_util::future::join_all;
+use offline_conformance::samples::{command, commands, id, nasty_payload, seq, thing};
+use offline_core::{Durability, OutboxQuery, OutboxStore, StoreError};
+use offline_protocol::{DeviceId, UserId, WorkspaceId};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::{SqliteStore, partition_file, writer::Access};
+
+fn whose() -> (WorkspaceId, UserId) {
+    (WorkspaceId::new("acme").unwrap(), UserId::new("ana").unwrap())
+}
+
+fn open_as(folder: &Path, device: &str) -> Result<SqliteStore, StoreError> {
+    let (workspace, user) = whose();
+    SqliteStore::open(folder, &workspace, &user, &DeviceId::new(device).unwrap())
+}
+
+fn open(folder: &Path) -> SqliteStore {
+    open_as(folder, "device").unwrap()
+}
+
+/// The database without the store.
+fn raw(folder: &Path) -> Connection {
+    let (workspace, user) = whose();
+    Connection::open(partition_file(folder, &workspace, &user)).unwrap()
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_is_half_written() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    store.append(commands([1, 2]), Durability::Strict).await.unwrap();
+    let limit = |pages: i64| {
+        store.queue().run(Access::Read, move |transaction| {
+            transaction
+                .connection
+                .pragma_update(None, "max_page_count", pages)
+                .map_err(crate::error::store_error)
+        })
+    };
+    limit(1).await.unwrap();
+    let large = |number| {
+        let mut new = command(number);
+        new.command.payload = nasty_payload();
+        vec![command(number + 100), new]
+    };
+    // Several at once share a transaction; each is told of its own fate.
+    let (failed, small) = tokio::join!(
+        store.append(large(3), Durability::Strict),
+        store.append(vec![command(4)], Durability::Strict),
+    );
+    assert!(matches!(failed, Err(StoreError::Full)), "{failed:?}");
+    assert_eq!(small.unwrap()[0].seq, seq(3));
+    assert_eq!(store.counts().await.unwrap().pending, 3);
+    limit(1_000_000).await.unwrap();
+    let appended = store.append(large(3), Durability::Strict).await.unwrap();
+    assert_eq!(appended.iter().map(|appended| appended.seq.get()).collect::<Vec<_>>(), [4, 5]);
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_said_and_stays() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    store.append(commands([1, 2, 3]), Durability::Strict).await.unwrap();
+    raw(folder.path()).execute("UPDATE outbox SET body = '{}' WHERE seq = 2", []).unwrap();
+    let all = || store.list(OutboxQuery::Seq { after: None, limit: 10 });
+    assert!(matches!(all().await, Err(StoreError::Corrupt { what: "command" })));
+    assert_eq!(store.list(OutboxQuery::Ids(vec![id(1), id(3)])).await.unwrap().len(), 2);
+    assert_eq!(store.append(commands([4]), Durability::Strict).await.unwrap()[0].seq, seq(4));
+    let rows: i64 =
+        raw(folder.path()).query_row("SELECT count(*) FROM outbox", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 4);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    open(folder.path()).append(commands([1]), Durability::Strict).await.unwrap();
+    raw(folder.path()).pragma_update(None, "user_version", 99).unwrap();
+    let refused = open_as(folder.path(), "device").map(drop);
+    assert!(matches!(refused, Err(StoreError::TooNew { found: 99, known: 1 })), "{refused:?}");
+    raw(folder.path()).pragma_update(None, "user_version", 1).unwrap();
+    assert_eq!(open(folder.path()).counts().await.unwrap().pending, 1);
+}
+
+#[tokio::test]
+async fn the_device_id_is_made_once_and_anew_after_a_wipe() {
+    let folder = TempDir::new().unwrap();
+    let first = open_as(folder.path(), "first").unwrap();
+    assert_eq!(first.device_id().as_str(), "first");
+    assert_eq!(open_as(folder.path(), "second").unwrap().device_id().as_str(), "first");
+    first.wipe().await.unwrap();
+    assert_eq!(open_as(folder.path(), "third").unwrap().device_id().as_str(), "third");
+}
+
+#[tokio::test]
+async fn a_wipe_leaves_nothing_of_the_commands_in_the_folder() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    let mut new = command(1);
+    new.command.payload = "a secret that nobody may find".into();
+    store.append(vec![new], Durability::Strict).await.unwrap();
+    let found = || {
+        std::fs::read_dir(folder.path()).unwrap().any(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            bytes.windows(8).any(|window| window == b"a secret")
+        })
+    };
+    assert!(found());
+    store.wipe().await.unwrap();
+    assert!(!found());
+}
+
+#[tokio::test]
+async fn a_file_of_another_partition_is_refused() {
+    let folder = TempDir::new().unwrap();
+    open(folder.path()).append(commands([1]), Durability::Strict).await.unwrap();
+    raw(folder.path()).execute("UPDATE partition SET user_id = 'ben'", []).unwrap();
+    let refused = open_as(folder.path(), "device").map(drop);
+    assert!(matches!(refused, Err(StoreError::Corrupt { what: "partition" })), "{refused:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = TempDir::new().unwrap();
+    let inner = folder.path().join("new");
+    let store = open(&inner);
+    store.append(commands([1]), Durability::Strict).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&inner), 0o700);
+    for entry in std::fs::read_dir(&inner).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+    }
+}
+
+/// Appends this many commands, fifty to a record.
+async fn fill(store: &SqliteStore, count: u64) {
+    for start in (0..count).step_by(1000) {
+        let new = commands(start..start + 1000).into_iter().map(|mut new| {
+            let number = new.command.command_id.as_uuid().as_u128() & 0xffff_ffff;
+            new.command.touches = vec![thing(&format!("t-{}", number / 50))];
+            new
+        });
+        store.append(new.collect(), Durability::Relaxed).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_query_of_a_flush_reads_the_whole_outbox() {
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(open(folder.path()));
+    fill(&store, 2000).await;
+    let raw = raw(folder.path());
+    let plan = |sql: &str| {
+        let mut statement = raw.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    };
+    for sql in [
+        "SELECT o.body FROM outbox o LEFT JOIN flight f ON f.seq = o.seq WHERE o.seq > 5 ORDER BY o.seq LIMIT 9",
+        "SELECT o.body FROM outbox o LEFT JOIN flight f ON f.seq = o.seq WHERE o.command_id = x'00'",
+        "SELECT o.body FROM touches t JOIN outbox o ON o.seq = t.seq WHERE t.kind = 'a' AND t.id = 'b' ORDER BY t.seq DESC LIMIT 1",
+        "SELECT o.body FROM flight f JOIN outbox o ON o.seq = f.seq WHERE f.flight_id = x'00'",
+        "SELECT g.version FROM given g JOIN journal j ON j.entry = g.entry WHERE g.kind = 'a' AND g.id = 'b' ORDER BY g.version DESC LIMIT 1",
+        "SELECT body FROM journal WHERE command_id = x'00'",
+    ] {
+        let plan = plan(sql);
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+    }
+    assert!(plan("SELECT body FROM outbox WHERE status <> 'PENDING' ORDER BY seq").contains("outbox_parked"));
+}
+
+#[tokio::test]
+async fn concurrent_appends_share_a_sync() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    let frames = || {
+        let log = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let log = log.into_iter().find(|path| path.to_string_lossy().ends_with("-wal")).unwrap();
+        std::fs::metadata(log).unwrap().len() / 4120
+    };
+    let before = frames();
+    let calls = (0..200).map(|number| store.append(commands([number]), Durability::Strict));
+    for appended in join_all(calls).await {
+        appended.unwrap();
+    }
+    // Alone, each would write half a dozen pages of its own.
+    assert!(frames() - before < 400, "200 appends wrote {} pages", frames() - before);
+}
+
+#[tokio::test]
+async fn a_lock_of_another_process_is_waited_for() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    let other = raw(folder.path());
+    other.execute_batch("BEGIN IMMEDIATE; UPDATE partition SET pending = pending").unwrap();
+    let mut append = store.append(commands([1]), Durability::Strict);
+    assert!(futures_util::poll!(append.as_mut()).is_pending());
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(append.await.unwrap()[0].seq, seq(1));
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_replaced() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    let mark = |number: i64| {
+        store.queue().run(Access::Read, move |transaction| {
+            let set = transaction.connection.pragma_update(None, "cache_size", number);
+            set.map_err(crate::error::store_error)
+        })
+    };
+    let marked = || {
+        store.queue().run(Access::Read, |transaction| {
+            let get =
+                transaction.connection.pragma_query_value(None, "cache_size", |row| row.get::<_, i64>(0));
+            get.map_err(crate::error::store_error)
+        })
+    };
+    mark(77).await.unwrap();
+    assert_eq!(marked().await.unwrap(), 77);
+    let broken = store.queue().run(Access::Read, |_| {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+        Err::<(), _>(crate::error::store_error(rusqlite::Error::SqliteFailure(code, None)))
+    });
+    let (broken, appended) = tokio::join!(broken, store.append(commands([1]), Durability::Strict));
+    assert!(matches!(broken, Err(StoreError::Backend(_))), "{broken:?}");
+    appended.unwrap();
+    assert_ne!(marked().await.unwrap(), 77, "the connection is still the old one");
+    assert_eq!(store.counts().await.unwrap().pending, 1);
+}

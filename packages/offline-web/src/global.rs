@@ -1,0 +1,102 @@
+use js_sys::{Function, Promise, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue, prelude::*};
+use web_sys::{IdbFactory, Request};
+
+use crate::idb::DbError;
+
+#[wasm_bindgen]
+extern "C" {
+    /// What the global object of a page or worker has. Some of it is missing in some browsers or on insecure pages.
+    pub(crate) type Global;
+
+    #[wasm_bindgen(method, getter, catch, js_name = indexedDB)]
+    fn factory(this: &Global) -> Result<Option<IdbFactory>, JsValue>;
+
+    #[wasm_bindgen(method, getter)]
+    fn navigator(this: &Global) -> Option<Navigator>;
+
+    #[wasm_bindgen(method, getter)]
+    fn performance(this: &Global) -> Performance;
+
+    #[wasm_bindgen(method, getter)]
+    fn crypto(this: &Global) -> Crypto;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn fetch(this: &Global, request: &Request) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, js_name = setTimeout)]
+    pub(crate) fn set_timeout(this: &Global, callback: &Function, millis: f64) -> JsValue;
+
+    #[wasm_bindgen(method, js_name = clearTimeout)]
+    pub(crate) fn clear_timeout(this: &Global, timer: &JsValue);
+
+    #[wasm_bindgen(method, getter, js_name = BroadcastChannel)]
+    fn broadcast_channel(this: &Global) -> JsValue;
+
+    /// The browser.
+    pub(crate) type Navigator;
+
+    #[wasm_bindgen(method, getter, js_name = onLine)]
+    pub(crate) fn on_line(this: &Navigator) -> Option<bool>;
+
+    /// Absent on pages that are not secure.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn locks(this: &Navigator) -> Option<LockManager>;
+
+    /// Web Locks, which web-sys has only as unstable.
+    pub(crate) type LockManager;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn request(
+        this: &LockManager,
+        name: &str,
+        options: &JsValue,
+        granted: &Function,
+    ) -> Result<Promise, JsValue>;
+
+    type Performance;
+
+    #[wasm_bindgen(method)]
+    fn now(this: &Performance) -> f64;
+
+    type Crypto;
+
+    #[wasm_bindgen(method, js_name = getRandomValues)]
+    fn get_random_values(this: &Crypto, into: &Uint8Array) -> JsValue;
+}
+
+impl Global {
+    /// The global object.
+    pub(crate) fn get() -> Self {
+        js_sys::global().unchecked_into()
+    }
+
+    /// IndexedDB; a browser may deny it, for instance in a private window.
+    pub(crate) fn indexed_db() -> Result<IdbFactory, DbError> {
+        Self::get().factory().map_err(DbError::thrown)?.ok_or_else(|| DbError::named("NotSupportedError"))
+    }
+
+    /// The browser, where there is one.
+    pub(crate) fn browser() -> Option<Navigator> {
+        Self::get().navigator()
+    }
+
+    /// Milliseconds on a clock that does not jump.
+    pub(crate) fn monotonic_millis() -> f64 {
+        Self::get().performance().now()
+    }
+
+    /// Random bytes from the browser's cryptographic source.
+    pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+        let view = Uint8Array::new_with_length(N as u32);
+        Self::get().crypto().get_random_values(&view);
+        let mut bytes = [0; N];
+        view.copy_to(&mut bytes);
+        bytes
+    }
+
+    /// Whether tabs can talk to each other.
+    pub(crate) fn has_broadcast_channel() -> bool {
+        Self::get().broadcast_channel().is_function()
+    }
+}

@@ -1,0 +1,49 @@
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "ports are Arc<dyn Port> everywhere, and a page has one thread"
+)]
+
+// Everything here is of the browser; what is pure compiles for tests too.
+#[cfg(any(test, target_arch = "wasm32"))]
+mod runs;
+
+#[cfg(target_arch = "wasm32")]
+mod browser {
+    pub use crate::{
+        clock::BrowserClock,
+        handle::{EngineHandle, open_engine, use_registry},
+        host::EngineHost,
+        ids::BrowserIds,
+        network::BrowserNetwork,
+        store::IndexedDbStore,
+    };
+}
+
+#[cfg(target_arch = "wasm32")]
+mod clock;
+#[cfg(target_arch = "wasm32")]
+mod error;
+#[cfg(target_arch = "wasm32")]
+mod global;
+#[cfg(target_arch = "wasm32")]
+mod handle;
+#[cfg(target_arch = "wasm32")]
+mod host;
+#[cfg(target_arch = "wasm32")]
+mod idb;
+#[cfg(target_arch = "wasm32")]
+mod ids;
+#[cfg(target_arch = "wasm32")]
+mod leadership;
+#[cfg(target_arch = "wasm32")]
+mod network;
+#[cfg(target_arch = "wasm32")]
+mod relay;
+#[cfg(target_arch = "wasm32")]
+mod store;
+#[cfg(target_arch = "wasm32")]
+mod transport;
+
+#[cfg(target_arch = "wasm32")]
+pub use browser::*;

@@ -1,0 +1,226 @@
+//! Carries what engines tell: to the page, and to the other tabs of the partition.
+
+use std::{cell::RefCell, rc::Rc};
+
+use js_sys::Array;
+use offline_core::{Engine, Notice};
+use serde::Serialize;
+use tokio::sync::broadcast::{
+    Receiver,
+    error::{RecvError, TryRecvError},
+};
+use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use web_sys::{BroadcastChannel, MessageEvent};
+
+use crate::{global::Global, host::EngineHost};
+
+const EVENT: &str = "event";
+const CHANGED: &str = "changed";
+const STATUS: &str = "status";
+const CONNECTIVITY: &str = "connectivity";
+const SIGNAL: &str = "signal";
+/// Asks the engine that flushes to say how things stand; sent by a tab that has just come.
+const HOW_ARE_THINGS: &str = "how-are-things";
+
+/// How many notices are carried before the page gets a turn.
+const AT_ONCE: usize = 512;
+
+/// What one tab tells another: JSON that only some of them read, and what it is.
+struct Message {
+    kind: &'static str,
+    text: String,
+}
+
+impl Message {
+    fn of(notice: &Notice) -> Option<Self> {
+        let (kind, text) = match notice {
+            Notice::Event(event) => (EVENT, serde_json::to_string(event)),
+            Notice::Changed { command_ids } => {
+                let ids = serde_json::to_string(command_ids);
+                (CHANGED, ids.map(|ids| format!("{{\"kind\":\"changed\",\"commandIds\":{ids}}}")))
+            }
+            Notice::Status(status) => (STATUS, serde_json::to_string(status)),
+            Notice::Connectivity(connectivity) => (CONNECTIVITY, serde_json::to_string(connectivity)),
+            Notice::Signal { signal } => (SIGNAL, serde_json::to_string(signal)),
+        };
+        text.ok().map(|text| Self { kind, text })
+    }
+
+    fn to_pair(&self) -> Array {
+        Array::of2(&self.kind.into(), &self.text.as_str().into())
+    }
+}
+
+/// A state as the page wants it: the value's JSON object with its kind in front.
+fn state<T: Serialize>(kind: &str, value: &T) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let fields = text.strip_prefix('{').unwrap_or("}");
+    format!("{{\"kind\":\"{kind}\",{fields}")
+}
+
+/// One tab's part: tells its page, and the other tabs where the browser lets tabs talk.
+pub(crate) struct Relay {
+    engine: Engine,
+    host: Rc<EngineHost>,
+    channel: RefCell<Option<Channel>>,
+}
+
+struct Channel {
+    raw: BroadcastChannel,
+    _heard: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl Relay {
+    /// Starts to listen to the other tabs of the partition.
+    pub(crate) fn start(engine: Engine, host: Rc<EngineHost>, name: &str) -> Rc<Self> {
+        let relay = Rc::new(Self { engine, host, channel: RefCell::new(None) });
+        if Global::has_broadcast_channel()
+            && let Ok(raw) = BroadcastChannel::new(name)
+        {
+            let listener = Rc::downgrade(&relay);
+            let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+                if let Some(relay) = listener.upgrade() {
+                    relay.hear(&message.data());
+                }
+            });
+            raw.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+            *relay.channel.borrow_mut() = Some(Channel { raw, _heard: heard });
+            relay.post(&Array::of1(&Array::of2(&HOW_ARE_THINGS.into(), &"".into())));
+        }
+        relay.tell_status();
+        relay.tell_connectivity();
+        relay
+    }
+
+    /// Whether this tab hears of the others.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.channel.borrow().is_some()
+    }
+
+    /// Carries what the engine tells until nobody can tell anything any more.
+    pub(crate) async fn carry(&self, mut notices: Receiver<Notice>) {
+        loop {
+            let mut batch = Vec::new();
+            let mut missed = false;
+            match notices.recv().await {
+                Ok(notice) => batch.push(notice),
+                Err(RecvError::Lagged(_)) => missed = true,
+                Err(RecvError::Closed) => return,
+            }
+            while batch.len() < AT_ONCE {
+                match notices.try_recv() {
+                    Ok(notice) => batch.push(notice),
+                    Err(TryRecvError::Lagged(_)) => missed = true,
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                }
+            }
+            self.carry_batch(&merged(batch, missed));
+        }
+    }
+
+    fn carry_batch(&self, batch: &[Notice]) {
+        let messages = Array::new();
+        for notice in batch {
+            if let Some(message) = Message::of(notice) {
+                self.tell(message.kind, &message.text);
+                messages.push(&message.to_pair());
+            }
+        }
+        self.post(&messages);
+    }
+
+    /// Tells the page; a status and a verdict as they are now, for another tab's engine is only followed.
+    fn tell(&self, kind: &str, text: &str) {
+        match kind {
+            EVENT => self.host.on_event(text),
+            CHANGED => self.host.on_state(text),
+            STATUS => self.tell_status(),
+            CONNECTIVITY => self.tell_connectivity(),
+            _ => {}
+        }
+    }
+
+    fn tell_status(&self) {
+        self.host.on_state(&state("status", &self.engine.status()));
+    }
+
+    fn tell_connectivity(&self) {
+        self.host.on_state(&state("connectivity", &self.engine.connectivity()));
+    }
+
+    /// From another tab: a list of pairs, kind and text. What cannot be read comes from another version of this program and is of no use here.
+    fn hear(&self, messages: &JsValue) {
+        for message in messages.dyn_ref::<Array>().into_iter().flat_map(Array::iter) {
+            let message: Array = message.unchecked_into();
+            let (Some(kind), Some(text)) = (message.get(0).as_string(), message.get(1).as_string()) else {
+                continue;
+            };
+            if self.follow(&kind, &text).is_some() {
+                self.tell(&kind, &text);
+            }
+        }
+    }
+
+    /// Lets the engine know what another one has told, as far as it makes a difference to it.
+    fn follow(&self, kind: &str, text: &str) -> Option<()> {
+        let notice = match kind {
+            EVENT => return Some(()),
+            // The ids are for the page alone.
+            CHANGED => Notice::Changed { command_ids: Vec::new() },
+            STATUS => Notice::Status(serde_json::from_str(text).ok()?),
+            CONNECTIVITY => Notice::Connectivity(serde_json::from_str(text).ok()?),
+            SIGNAL => Notice::Signal { signal: serde_json::from_str(text).ok()? },
+            HOW_ARE_THINGS => return self.say_how_things_are(),
+            _ => return None,
+        };
+        self.engine.receive(&notice);
+        Some(())
+    }
+
+    fn say_how_things_are(&self) -> Option<()> {
+        let status = self.engine.status();
+        if status.leader {
+            let notices = [Notice::Status(status), Notice::Connectivity(self.engine.connectivity())];
+            let messages = notices.iter().filter_map(Message::of);
+            self.post(&messages.map(|message| JsValue::from(message.to_pair())).collect());
+        }
+        None
+    }
+
+    /// To the other tabs.
+    fn post(&self, messages: &Array) {
+        if let Some(channel) = &*self.channel.borrow() {
+            // It fails only when the channel is closed, that is when nobody is to hear anything.
+            let _ = channel.raw.post_message(messages);
+        }
+    }
+
+    /// Falls silent.
+    pub(crate) fn stop(&self) {
+        if let Some(channel) = self.channel.take() {
+            channel.raw.set_onmessage(None);
+            channel.raw.close();
+        }
+    }
+}
+
+/// The same notices with all changes in one, after the rest; only the last status is of interest.
+fn merged(batch: Vec<Notice>, missed: bool) -> Vec<Notice> {
+    let mut changed = Vec::new();
+    let mut status = None;
+    let mut rest = Vec::new();
+    for notice in batch {
+        match notice {
+            Notice::Changed { mut command_ids } => changed.append(&mut command_ids),
+            Notice::Status(latest) => status = Some(latest),
+            other => rest.push(other),
+        }
+    }
+    if missed {
+        rest.push(Notice::Changed { command_ids: Vec::new() });
+    } else if !changed.is_empty() {
+        rest.push(Notice::Changed { command_ids: changed });
+    }
+    rest.extend(status.map(Notice::Status));
+    rest
+}

@@ -1,0 +1,231 @@
+//! The WebAssembly bundles: compile, bind, optimise, weigh.
+
+use std::path::{Path, PathBuf};
+
+use crate::clock::step;
+use crate::failure::{Failure, Outcome, file_failure};
+use crate::node;
+use crate::process::Tool;
+use crate::repository::Repository;
+use crate::stamp::{Digest, Stamp};
+use crate::wasm_target::{TRIPLE, WasmTarget};
+
+/// What a page may have to load of an engine, wasm and glue together, gzipped: 280 KB.
+///
+/// The goal is 100 KB and is not reached; the limit keeps the engine from growing meanwhile (docs/adr/0007).
+const GZIP_LIMIT: u64 = 280 * 1024;
+
+/// The crates that must compile for the browser because clients run them: (package, folder).
+const CHECKED: [(&str, &str); 5] = [
+    ("offline-protocol", "packages/offline-protocol"),
+    ("offline-domain", "packages/offline-domain"),
+    ("offline-core", "packages/offline-core"),
+    ("offline-web", "packages/offline-web"),
+    ("erp", "apps/erp"),
+];
+
+/// What `wasm-opt` may assume: what every browser of the last years has, and what rustc uses.
+const WASM_OPT: &str = "-Oz --enable-bulk-memory --enable-mutable-globals --enable-multivalue \
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext";
+
+/// A cdylib crate that becomes an ES module in `<dir>/pkg`.
+pub(crate) struct Bundle {
+    package: &'static str,
+    dir: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Shipped: small before quick, and under the limit.
+    Product,
+    /// For tests alone: quick to build.
+    Test,
+}
+
+/// The engine of the web app.
+pub(crate) const ENGINE: Bundle =
+    Bundle { package: "erp-engine", dir: "apps/web/engine", kind: Kind::Product };
+
+/// The conformance suites of the browser adapters.
+pub(crate) const CONFORMANCE: Bundle =
+    Bundle { package: "offline-web-conformance", dir: "packages/offline-web/conformance", kind: Kind::Test };
+
+impl Bundle {
+    /// Brings `pkg` up to date and checks its size; cargo decides what is to be compiled, the rest is skipped when the
+    /// compiled module is the one that `pkg` was made from.
+    pub(crate) fn build(&self, repository: &Repository, target: &WasmTarget) -> Outcome {
+        step(&format!("wasm bundle {}", self.package), || {
+            self.must_exist(repository)?;
+            let compiled = self.compile(repository, target)?;
+            let pkg = repository.root.join(self.dir).join("pkg");
+            let stamp = Stamp::new(pkg.join(".xtask-stamp"), self.inputs(repository, &compiled)?);
+            if !stamp.is_fresh() || self.outputs().iter().any(|name| !pkg.join(name).is_file()) {
+                self.bind(repository, target, &compiled, &pkg)?;
+                stamp.set()?;
+            }
+            match self.kind {
+                Kind::Product => self.weigh(repository, &pkg),
+                Kind::Test => Ok(()),
+            }
+        })
+    }
+
+    fn must_exist(&self, repository: &Repository) -> Outcome {
+        if repository.has(&format!("{}/Cargo.toml", self.dir)) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            format!("the crate {} is not in {}", self.package, self.dir),
+            "Restore it, or change the bundles in xtask/src/wasm.rs.",
+        ))
+    }
+
+    fn profile(&self) -> &'static str {
+        match self.kind {
+            Kind::Product => "wasm",
+            Kind::Test => "wasm-dev",
+        }
+    }
+
+    fn file_stem(&self) -> String {
+        self.package.replace('-', "_")
+    }
+
+    /// The files of `pkg` that are loaded: the module, then the glue.
+    fn outputs(&self) -> [String; 2] {
+        let stem = self.file_stem();
+        [format!("{stem}_bg.wasm"), format!("{stem}.js")]
+    }
+
+    fn compile(&self, repository: &Repository, target: &WasmTarget) -> Outcome<PathBuf> {
+        let cargo = target.cargo(repository).args("build --target").arg(TRIPLE);
+        cargo.args("--profile").arg(self.profile()).arg("--package").arg(self.package).run()?;
+        let dir = target.target_dir.join(TRIPLE).join(self.profile());
+        Ok(dir.join(format!("{}.wasm", self.file_stem())))
+    }
+
+    fn inputs(&self, repository: &Repository, compiled: &Path) -> Outcome<Digest> {
+        let module = std::fs::read(compiled).map_err(|error| file_failure("read", compiled, &error))?;
+        let digest =
+            Digest::new().with(&module).with_file(&repository.root.join("xtask/bindgen/src/main.rs"));
+        Ok(match self.kind {
+            Kind::Product => {
+                let optimiser = repository.root.join("node_modules/binaryen/package.json");
+                digest.with(WASM_OPT.as_bytes()).with_file(&optimiser)
+            }
+            Kind::Test => digest,
+        })
+    }
+
+    /// Makes the new `pkg` in a scratch folder first, so that a failure leaves the old one in working order.
+    fn bind(&self, repository: &Repository, target: &WasmTarget, compiled: &Path, pkg: &Path) -> Outcome {
+        let scratch = target.target_dir.join("bundles").join(self.package);
+        empty_dir(&scratch)?;
+        println!("    wasm-bindgen");
+        let bindgen = Tool::cargo(&repository.root).args("run --quiet --package xtask-bindgen --");
+        bindgen.arg(compiled).arg(&scratch).arg(self.file_stem()).run()?;
+        if self.kind == Kind::Product {
+            println!("    wasm-opt");
+            let module = scratch.join(&self.outputs()[0]);
+            let optimiser = Tool::new(repository.root.join("node_modules/.bin/wasm-opt"), &repository.root);
+            optimiser.args(WASM_OPT).arg(&module).arg("-o").arg(&module).run()?;
+        }
+        empty_dir(pkg)?;
+        copy_tree(&scratch, pkg)
+    }
+
+    fn weigh(&self, repository: &Repository, pkg: &Path) -> Outcome {
+        let mut total = 0;
+        for name in self.outputs() {
+            let path = pkg.join(&name);
+            let raw = std::fs::metadata(&path).map_err(|error| file_failure("read", &path, &error))?.len();
+            let gzipped = gzipped_size(repository, &path)?;
+            println!("    {name}: {} KB, {} KB gzip", kilobytes(raw), kilobytes(gzipped));
+            total += gzipped;
+        }
+        within_limit(self.package, total)
+    }
+}
+
+/// Compiles the crates that clients run for the browser, without making anything. Warnings count: clippy sees the code as
+/// the native target has it, and does not know what the browser's build leaves unused.
+pub(crate) fn check(repository: &Repository, target: &WasmTarget) -> Outcome {
+    let mut cargo = target.cargo(repository).args("check --quiet --target").arg(TRIPLE);
+    for (package, dir) in CHECKED {
+        if !repository.has(&format!("{dir}/Cargo.toml")) {
+            let next = "Restore it, or change CHECKED in xtask/src/wasm.rs.";
+            return Err(Failure::new(format!("the crate {package} is not in {dir}"), next));
+        }
+        cargo = cargo.arg("--package").arg(package);
+    }
+    let cargo = cargo.env("RUSTFLAGS", "-D warnings");
+    cargo.or_else_try("These crates run in browsers: keep native-only code out of them.").run()
+}
+
+/// `cargo xtask wasm`: the engine, with all that it takes.
+pub(crate) fn engine(repository: &Repository) -> Outcome {
+    node::ensure_packages(repository)?;
+    ENGINE.build(repository, &WasmTarget::ensure(repository)?)
+}
+
+fn within_limit(package: &str, gzipped: u64) -> Outcome {
+    println!("    together {} KB gzip of {} KB allowed", kilobytes(gzipped), kilobytes(GZIP_LIMIT));
+    if gzipped <= GZIP_LIMIT {
+        return Ok(());
+    }
+    let what = format!("{package} is {gzipped} bytes gzipped; the limit is {GZIP_LIMIT}");
+    Err(Failure::new(what, "Look for a new dependency or generic code that is instantiated often."))
+}
+
+fn gzipped_size(repository: &Repository, path: &Path) -> Outcome<u64> {
+    const SCRIPT: &str = "const [file] = process.argv.slice(1); \
+        console.log(require('zlib').gzipSync(require('fs').readFileSync(file), { level: 9 }).length)";
+    let text = Tool::new("node", &repository.root).arg("-e").arg(SCRIPT).arg(path).read()?;
+    text.parse().map_err(|_| {
+        let what = format!("node gave `{text}` for the size of {}", path.display());
+        Failure::new(what, "Check that `node` in PATH is Node.")
+    })
+}
+
+/// Bytes as KB (1,024) with one decimal.
+fn kilobytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1024.0)
+}
+
+fn empty_dir(dir: &Path) -> Outcome {
+    if dir.exists() {
+        std::fs::remove_dir_all(dir).map_err(|error| file_failure("remove", dir, &error))?;
+    }
+    std::fs::create_dir_all(dir).map_err(|error| file_failure("create", dir, &error))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Outcome {
+    std::fs::create_dir_all(to).map_err(|error| file_failure("create", to, &error))?;
+    for entry in std::fs::read_dir(from).map_err(|error| file_failure("read", from, &error))?.flatten() {
+        let copy = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &copy)?;
+        } else {
+            std::fs::copy(entry.path(), &copy).map_err(|error| file_failure("write", &copy, &error))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_itself_is_allowed_and_one_byte_more_is_not() {
+        assert!(within_limit("engine", GZIP_LIMIT).is_ok());
+        let failure = within_limit("engine", GZIP_LIMIT + 1).unwrap_err().to_string();
+        assert!(failure.contains(&format!("{} bytes", GZIP_LIMIT + 1)), "{failure}");
+    }
+
+    #[test]
+    fn the_names_of_a_bundle_are_those_that_wasm_bindgen_gives() {
+        assert_eq!(ENGINE.outputs(), ["erp_engine_bg.wasm", "erp_engine.js"]);
+    }
+}
