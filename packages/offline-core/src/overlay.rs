@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use offline_domain::{Access, Context, Effect, Prepared, Record, Records, Registry, Write};
 use offline_protocol::{
@@ -83,11 +83,12 @@ pub fn overlay(
     journal: &[JournalEntry],
 ) -> Vec<OverlaidRecord> {
     let mut canvas = Canvas::new(kind, records);
-    let mut applied = BTreeMap::new();
-    applied.extend(
-        journal.iter().filter(|entry| canvas.is_news(entry)).map(|entry| (entry.command.seq, &entry.command)),
-    );
-    for command in applied.into_values() {
+    let mut applied: Vec<&OutboxCommand> = Vec::new();
+    for JournalEntry { command, .. } in journal.iter().filter(|entry| canvas.is_news(entry)) {
+        let place = applied.partition_point(|other| other.seq < command.seq);
+        applied.insert(place, command);
+    }
+    for command in applied {
         canvas.draw(registry, command, None);
     }
     for entry in entries {
@@ -98,18 +99,24 @@ pub fn overlay(
 
 struct Canvas<'a> {
     kind: &'a RecordKind,
-    base: BTreeMap<RecordKey, &'a RecordSnapshot>,
     records: Records,
-    touched: BTreeSet<RecordKey>,
-    commands: BTreeMap<RecordKey, Vec<(CommandId, RecordSyncStatus)>>,
-    /// The latest own command on a record whose version the server has not shown yet.
-    latest: BTreeMap<RecordKey, CommandId>,
+    standings: BTreeMap<RecordKey, Standing<'a>>,
+}
+
+/// What is known of one record beside its content.
+#[derive(Default)]
+struct Standing<'a> {
+    /// As the server last said.
+    shown: Option<&'a RecordSnapshot>,
+    commands: Vec<(CommandId, RecordSyncStatus)>,
+    /// The latest own command whose version the server has not shown yet; without one the record is not of interest.
+    latest: Option<CommandId>,
 }
 
 impl<'a> Canvas<'a> {
     fn new(kind: &'a RecordKind, records: &'a [RecordSnapshot]) -> Self {
         // One by one: to collect a map brings a sort into what the browser loads.
-        let (mut base, mut drawn) = (BTreeMap::new(), Records::new());
+        let (mut standings, mut drawn) = (BTreeMap::new(), Records::new());
         for snapshot in records {
             let key = RecordKey::new(kind.clone(), snapshot.id.clone());
             let record = Record {
@@ -118,17 +125,10 @@ impl<'a> Canvas<'a> {
                 updated_by: snapshot.updated_by.clone(),
                 updated_at: snapshot.updated_at,
             };
-            base.insert(key.clone(), snapshot);
+            standings.insert(key.clone(), Standing { shown: Some(snapshot), ..Standing::default() });
             drawn.insert(key, record);
         }
-        Self {
-            kind,
-            base,
-            records: drawn,
-            touched: BTreeSet::new(),
-            commands: BTreeMap::new(),
-            latest: BTreeMap::new(),
-        }
+        Self { kind, records: drawn, standings }
     }
 
     /// Whether the server's data lack what this entry says was applied.
@@ -138,8 +138,9 @@ impl<'a> Canvas<'a> {
         };
         versions.iter().any(|written| {
             let key = RecordKey::new(written.kind.clone(), written.id.clone());
+            let shown = self.standings.get(&key).and_then(|standing| standing.shown);
             written.kind == *self.kind
-                && self.base.get(&key).map_or(Version::FIRST, |shown| shown.version) < written.version
+                && shown.map_or(Version::FIRST, |shown| shown.version) < written.version
         })
     }
 
@@ -156,11 +157,9 @@ impl<'a> Canvas<'a> {
             self.write(key, data, command);
         }
         for key in command.touches.iter().filter(|key| key.kind == *self.kind) {
-            self.touched.insert(key.clone());
-            self.latest.insert(key.clone(), command.command_id);
-            if let Some(sync) = sync {
-                self.commands.entry(key.clone()).or_default().push((command.command_id, sync));
-            }
+            let standing = self.standings.entry(key.clone()).or_default();
+            standing.latest = Some(command.command_id);
+            standing.commands.extend(sync.map(|sync| (command.command_id, sync)));
         }
     }
 
@@ -188,18 +187,17 @@ impl<'a> Canvas<'a> {
         self.records.insert(key, Record { version, data, updated_by, updated_at });
     }
 
-    fn finish(mut self) -> Vec<OverlaidRecord> {
-        let touched = std::mem::take(&mut self.touched);
-        touched.into_iter().filter_map(|key| self.overlaid(&key)).collect()
+    fn finish(self) -> Vec<OverlaidRecord> {
+        self.standings.iter().filter_map(|(key, standing)| self.overlaid(key, standing)).collect()
     }
 
-    fn overlaid(&self, key: &RecordKey) -> Option<OverlaidRecord> {
-        let drawn = self.records.get(key);
-        let shown = self.base.get(key);
+    fn overlaid(&self, key: &RecordKey, standing: &Standing<'_>) -> Option<OverlaidRecord> {
+        let latest = standing.latest?;
+        let (drawn, shown) = (self.records.get(key), standing.shown);
         if drawn.is_none() && shown.is_none() {
             return None;
         }
-        let commands = self.commands.get(key).map_or(&[][..], Vec::as_slice);
+        let commands = &standing.commands;
         let version = shown.map_or(Version::FIRST, |shown| shown.version);
         Some(OverlaidRecord {
             id: key.id.clone(),
@@ -208,7 +206,7 @@ impl<'a> Canvas<'a> {
             updated_at: shown.map(|shown| shown.updated_at),
             updated_by: shown.map(|shown| shown.updated_by.clone()),
             sync: commands.iter().map(|(_, sync)| *sync).max().unwrap_or(RecordSyncStatus::Synced),
-            expected: self.latest.get(key).map_or(Expected::Version(version), |id| Expected::After(*id)),
+            expected: Expected::After(latest),
             command_ids: commands.iter().map(|(id, _)| *id).collect(),
         })
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use offline_protocol::{RecordKey, Timestamp, UserId, Version};
+use offline_protocol::{ReadError, RecordKey, Timestamp, UserId, Version, read_value};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -47,8 +47,8 @@ impl Records {
     /// The content of a live record as a type; `None` when there is none.
     ///
     /// A stored record that does not fit its type is an error of the program that wrote it.
-    pub fn read<T: DeserializeOwned>(&self, key: &RecordKey) -> Result<Option<T>, serde_json::Error> {
-        self.data(key).map(T::deserialize).transpose()
+    pub fn read<T: DeserializeOwned>(&self, key: &RecordKey) -> Result<Option<T>, ReadError> {
+        self.data(key).map(read_value).transpose()
     }
 
     /// The version of a record, deleted or not; zero when it never existed.

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use offline_protocol::{CommandType, FieldError, RecordKey};
 use serde_json::Value;
@@ -13,8 +13,8 @@ use crate::{
 /// Built once at start: [`Registry::with`] and [`Registry::with_upcaster`] refuse a program that contradicts itself.
 #[derive(Clone, Default)]
 pub struct Registry {
-    handlers: BTreeMap<CommandType, Arc<dyn ErasedHandler>>,
-    upcasters: BTreeMap<CommandType, Upcaster>,
+    /// In the order of their names.
+    types: Vec<(CommandType, Meaning)>,
 }
 
 /// A registered type, for lists and documents.
@@ -26,10 +26,12 @@ pub struct TypeInfo {
     pub policy: ConflictPolicy,
 }
 
+/// What a type is to the program.
 #[derive(Clone)]
-struct Upcaster {
-    to: CommandType,
-    upcast: fn(Value) -> Result<Value, FieldError>,
+enum Meaning {
+    Handled(Arc<dyn ErasedHandler>),
+    /// An old version, and how its payload becomes that of a newer one.
+    Upcast(CommandType, fn(Value) -> Result<Value, FieldError>),
 }
 
 impl Registry {
@@ -45,7 +47,7 @@ impl Registry {
         if self.accepts(&command_type) {
             return Err(RegistryError::Duplicate(command_type));
         }
-        self.handlers.insert(command_type, Arc::new(Handler(handler)));
+        self.insert(command_type, Meaning::Handled(Arc::new(Handler(handler))));
         Ok(self)
     }
 
@@ -65,29 +67,38 @@ impl Registry {
         if from.family() != to.family() || from.version() >= to.version() || !self.accepts(&to) {
             return Err(RegistryError::Upcast { from });
         }
-        self.upcasters.insert(from, Upcaster { to, upcast });
+        self.insert(from, Meaning::Upcast(to, upcast));
         Ok(self)
+    }
+
+    fn insert(&mut self, command_type: CommandType, meaning: Meaning) {
+        let place = self.types.partition_point(|(known, _)| *known < command_type);
+        self.types.insert(place, (command_type, meaning));
+    }
+
+    fn meaning(&self, command_type: &CommandType) -> Option<&Meaning> {
+        self.types.iter().find(|(known, _)| known == command_type).map(|(_, meaning)| meaning)
     }
 
     /// Whether the type is known, by a handler or by an upcaster.
     pub fn accepts(&self, command_type: &CommandType) -> bool {
-        self.handlers.contains_key(command_type) || self.upcasters.contains_key(command_type)
+        self.meaning(command_type).is_some()
     }
 
     /// Every accepted type, old versions included, in the order of their names.
     pub fn accepted(&self) -> Vec<CommandType> {
-        let mut types: Vec<_> = self.handlers.keys().chain(self.upcasters.keys()).cloned().collect();
-        types.sort();
-        types
+        self.types.iter().map(|(command_type, _)| command_type.clone()).collect()
     }
 
     /// The types with a handler of their own, in the order of their names.
     pub fn types(&self) -> Vec<TypeInfo> {
-        let info = |(command_type, handler): (&CommandType, &Arc<dyn ErasedHandler>)| TypeInfo {
-            command_type: command_type.clone(),
-            policy: handler.policy(),
+        let info = |(command_type, meaning): &(CommandType, Meaning)| match meaning {
+            Meaning::Handled(handler) => {
+                Some(TypeInfo { command_type: command_type.clone(), policy: handler.policy() })
+            }
+            Meaning::Upcast(..) => None,
         };
-        self.handlers.iter().map(info).collect()
+        self.types.iter().filter_map(info).collect()
     }
 
     /// Checks a command's type and payload, and derives what it touches. Nothing is executed.
@@ -96,16 +107,15 @@ impl Registry {
         if self.accepts(command_type) && is_deeper_than(payload, MAX_PAYLOAD_DEPTH) {
             return Err(invalid(vec![too_deep()]));
         }
-        let mut current = command_type;
-        let mut upcasted = None;
-        while let Some(upcaster) = self.upcasters.get(current) {
-            let old = upcasted.take().unwrap_or_else(|| payload.clone());
-            upcasted = Some((upcaster.upcast)(old).map_err(|error| invalid(vec![error]))?);
-            current = &upcaster.to;
+        let mut meaning = self.meaning(command_type);
+        let mut payload = payload.clone();
+        while let Some(Meaning::Upcast(to, upcast)) = meaning {
+            payload = upcast(payload).map_err(|error| invalid(vec![error]))?;
+            meaning = self.meaning(to);
         }
-        let handler =
-            self.handlers.get(current).ok_or_else(|| CommandError::UnknownType(command_type.clone()))?;
-        let payload = upcasted.unwrap_or_else(|| payload.clone());
+        let Some(Meaning::Handled(handler)) = meaning else {
+            return Err(CommandError::UnknownType(command_type.clone()));
+        };
         let touches = handler.touches(&payload).map_err(invalid)?;
         Ok(Prepared { handler: Arc::clone(handler), payload, touches })
     }

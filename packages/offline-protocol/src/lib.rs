@@ -8,6 +8,7 @@ mod hello;
 mod ids;
 mod outcome;
 mod problem;
+mod read;
 mod record;
 mod text;
 mod timestamp;
@@ -22,6 +23,7 @@ pub use hello::{Hello, Limits, Retention};
 pub use ids::{CommandId, DeviceId, IdempotencyKey, Seq, TraceId, UserId, WorkspaceId};
 pub use outcome::{Conflict, ConflictReason, Outcome, Outcomes, Verdict};
 pub use problem::{FieldError, Problem, ProblemCode};
+pub use read::{ReadError, read_text, read_value};
 pub use record::{
     ChangeSeq, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion, Version,
 };

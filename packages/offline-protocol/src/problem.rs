@@ -1,4 +1,7 @@
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer as _, value},
+};
 
 /// The stable name of a problem. Programs decide by it; they never read a title or a detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +63,12 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
+    /// Reads a code as it stands on the wire; one that this revision does not know is [`ProblemCode::Unknown`].
+    pub fn of(code: &str) -> Self {
+        let known: Result<Self, value::Error> = Self::deserialize(code.into_deserializer());
+        known.unwrap_or(Self::Unknown)
+    }
+
     /// The code as it stands on the wire: `invalid-payload`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,24 +6,26 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
+use js_sys::Promise;
 use offline_core::{
-    Clock, Dependants, Election, Engine, EngineConfig, EnqueueRequest, Ids, JournalEntry, JournalQuery,
-    OutboxCommand, OutboxEntry, OutboxQuery, Ports, Signal, Unsynced, overlay,
+    BoxFuture, Clock, Dependants, Election, Engine, EngineConfig, EnqueueRequest, Ids, JournalEntry,
+    JournalQuery, OutboxEntry, OutboxQuery, Ports, Signal, Unsynced, overlay,
 };
 use offline_domain::Registry;
 use offline_protocol::{
-    CommandId, ProblemCode, RecordId, RecordKey, RecordKind, RecordSnapshot, Seq, UserId, WorkspaceId,
+    CommandId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, UserId, WorkspaceId,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::sync::watch;
 use wasm_bindgen::{JsValue, prelude::*};
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::{
     BrowserClock, BrowserIds, BrowserNetwork, IndexedDbStore,
     error::PublicError,
     host::EngineHost,
     leadership::{Leadership, lock_manager},
+    read::{Fields, FromJson, parse, read, read_list},
     relay::Relay,
     transport::FetchTransport,
 };
@@ -48,68 +50,61 @@ fn registry() -> Registry {
     REGISTRY.with(|known| known.get().cloned()).unwrap_or_default()
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Options {
     workspace_id: WorkspaceId,
     user_id: UserId,
     base_url: String,
 }
 
-/// Every query in one: tagged enums cost too many bytes of code.
-#[derive(Deserialize)]
-struct ListQuery {
-    by: String,
-    after: Option<u64>,
-    limit: Option<usize>,
-    ids: Option<Vec<CommandId>>,
-    kind: Option<RecordKind>,
-    id: Option<RecordId>,
-}
-
-impl ListQuery {
-    fn into_query(self) -> Option<OutboxQuery> {
-        Some(match self.by.as_str() {
-            "seq" => OutboxQuery::Seq { after: Seq::new(self.after?).ok(), limit: self.limit? },
-            "ids" => OutboxQuery::Ids(self.ids?),
-            "record" => OutboxQuery::Record(RecordKey::new(self.kind?, self.id?)),
-            "parked" => OutboxQuery::Parked,
-            _ => return None,
-        })
+impl FromJson for Options {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        Self {
+            workspace_id: fields.named("workspaceId"),
+            user_id: fields.named("userId"),
+            base_url: fields.text("baseUrl").to_owned(),
+        }
     }
 }
 
-/// The half of an `OutboxEntry` that is not the command.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Standing {
-    held_by: Option<CommandId>,
+impl FromJson for OutboxQuery {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        match fields.text("by") {
+            "seq" => Self::Seq {
+                after: Seq::new(fields.number("after")).ok(),
+                limit: fields.number("limit") as usize,
+            },
+            "ids" => Self::Ids(fields.names("ids")),
+            "record" => Self::Record(RecordKey::new(fields.named("kind"), fields.named("id"))),
+            by => {
+                if by != "parked" {
+                    fields.misfit();
+                }
+                Self::Parked
+            }
+        }
+    }
 }
 
-/// Reads the text twice, for one pass over a flattened struct costs too many bytes of code.
-fn read_entries(text: &str) -> Result<Vec<OutboxEntry>, PublicError> {
-    let commands: Vec<OutboxCommand> = read(text)?;
-    let standings: Vec<Standing> = read(text)?;
-    let entry =
-        |(command, standing): (OutboxCommand, Standing)| OutboxEntry { command, held_by: standing.held_by };
-    Ok(commands.into_iter().zip(standings).map(entry).collect())
-}
-
-#[derive(Deserialize)]
-struct JournalFilter {
-    limit: Option<usize>,
-    ids: Option<Vec<CommandId>>,
+impl FromJson for JournalQuery {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        if fields.has("ids") {
+            return Self::Ids(fields.names("ids"));
+        }
+        Self::Latest { limit: fields.maybe_number("limit").map_or(usize::MAX, |limit| limit as usize) }
+    }
 }
 
 /// Opens a partition in this tab: `openEngine` of `EngineModule` in `ts/types.ts`.
 #[wasm_bindgen(js_name = openEngine)]
-pub async fn open_engine(options: String, host: EngineHost) -> Result<EngineHandle, JsValue> {
-    Ok(EngineHandle::open(&options, host).await?)
+pub fn open_engine(options: String, host: EngineHost) -> Promise {
+    promise(async move { Ok(EngineHandle(Rc::new(Open::new(&options, host).await?)).into()) })
 }
 
 /// One open partition: `EngineHandle` in `ts/types.ts`, which says what each method takes and gives.
 #[wasm_bindgen]
-pub struct EngineHandle {
+pub struct EngineHandle(Rc<Open>);
+
+struct Open {
     engine: Engine,
     store: IndexedDbStore,
     network: Arc<BrowserNetwork>,
@@ -120,11 +115,10 @@ pub struct EngineHandle {
     closed: Cell<bool>,
 }
 
-impl EngineHandle {
-    async fn open(options: &str, host: EngineHost) -> Result<Self, PublicError> {
-        let unreadable = |_| PublicError::invalid(ProblemCode::InvalidRequest, "The options are not valid.");
-        let Options { workspace_id, user_id, base_url } =
-            serde_json::from_str(options).map_err(unreadable)?;
+impl Open {
+    async fn new(options: &str, host: EngineHost) -> Result<Self, PublicError> {
+        let unreadable = || PublicError::invalid(ProblemCode::InvalidRequest, "The options are not valid.");
+        let Options { workspace_id, user_id, base_url } = read(options).ok_or_else(unreadable)?;
         let name = format!("offline:{workspace_id}:{user_id}");
         let store = IndexedDbStore::new(&workspace_id, &user_id);
         let device_id = store.device_id().await?;
@@ -162,7 +156,10 @@ impl EngineHandle {
         Ok(Self { engine, store, network, relay, leadership, stopped, cut_off, closed: Cell::new(false) })
     }
 
-    async fn shut_down(&self) {
+    async fn close(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
         self.engine.close();
         let mut stopped = self.stopped.clone();
         let ended = std::pin::pin!(stopped.wait_for(|stopped| *stopped));
@@ -203,29 +200,33 @@ async fn run(engine: Engine, relay: Rc<Relay>, cut_off: Rc<watch::Sender<bool>>,
 #[wasm_bindgen]
 impl EngineHandle {
     /// `NewCommand` -> `EnqueuedCommand`.
-    pub async fn enqueue(&self, command: String) -> Result<String, JsValue> {
-        let request: EnqueueRequest = serde_json::from_str(&command).map_err(|_| {
-            let message = "The command has a missing, malformed or unknown field.";
-            PublicError::invalid(ProblemCode::InvalidCommand, message)
-        })?;
-        json(&self.engine.enqueue(request).await.map_err(PublicError::from)?)
+    pub fn enqueue(&self, command: String) -> Promise {
+        let engine = self.engine();
+        promise(async move {
+            let request: EnqueueRequest = read(&command).ok_or_else(|| {
+                let message = "The command has a missing, malformed or unknown field.";
+                PublicError::invalid(ProblemCode::InvalidCommand, message)
+            })?;
+            json(&engine.enqueue(request).await?)
+        })
     }
 
     /// A query -> `OutboxEntry[]`.
-    pub async fn list(&self, query: String) -> Result<String, JsValue> {
-        let query: ListQuery = read(&query)?;
-        let query = query.into_query().ok_or_else(not_readable)?;
-        json(&self.engine.list(query).await.map_err(PublicError::from)?)
+    pub fn list(&self, query: String) -> Promise {
+        let engine = self.engine();
+        promise(async move {
+            let query: OutboxQuery = read(&query).ok_or_else(not_readable)?;
+            json(&engine.list(query).await?)
+        })
     }
 
     /// A query -> `JournalEntry[]`.
-    pub async fn journal(&self, query: String) -> Result<String, JsValue> {
-        let JournalFilter { limit, ids } = read(&query)?;
-        let query = match ids {
-            Some(ids) => JournalQuery::Ids(ids),
-            None => JournalQuery::Latest { limit: limit.unwrap_or(usize::MAX) },
-        };
-        json(&self.engine.journal(query).await.map_err(PublicError::from)?)
+    pub fn journal(&self, query: String) -> Promise {
+        let engine = self.engine();
+        promise(async move {
+            let query: JournalQuery = read(&query).ok_or_else(not_readable)?;
+            json(&engine.journal(query).await?)
+        })
     }
 
     /// kind, `RecordSnapshot[]`, `OutboxEntry[]`, `JournalEntry[]` -> `OverlaidRecord[]`.
@@ -237,87 +238,108 @@ impl EngineHandle {
         journal: &str,
     ) -> Result<String, JsValue> {
         let kind = RecordKind::new(kind).map_err(|_| not_readable())?;
-        let records: Vec<RecordSnapshot> = read(records)?;
-        let entries = read_entries(entries)?;
-        let journal: Vec<JournalEntry> = read(journal)?;
-        json(&overlay(self.engine.registry(), &kind, &records, &entries, &journal))
+        let records: Vec<RecordSnapshot> = read_list(records).ok_or_else(not_readable)?;
+        let entries: Vec<OutboxEntry> = read_list(entries).ok_or_else(not_readable)?;
+        let journal: Vec<JournalEntry> = read_list(journal).ok_or_else(not_readable)?;
+        Ok(text(&overlay(self.0.engine.registry(), &kind, &records, &entries, &journal))?)
     }
 
     /// -> `SyncStatus`.
     #[wasm_bindgen(js_name = syncNow)]
-    pub async fn sync_now(&self) -> Result<String, JsValue> {
-        json(&self.engine.sync_now().await.map_err(PublicError::from)?)
+    pub fn sync_now(&self) -> Promise {
+        let engine = self.engine();
+        promise(async move { json(&engine.sync_now().await?) })
     }
 
     /// There is a new login.
     #[wasm_bindgen(js_name = signedIn)]
     pub fn signed_in(&self) {
-        self.engine.signed_in();
+        self.0.engine.signed_in();
     }
 
     /// The browser's hint: `online`, `offline`, `visible` or `focus`.
     pub fn hint(&self, hint: &str) {
         match hint {
-            "offline" => return self.network.hint_offline(),
-            "online" => self.network.hint_online(),
+            "offline" => return self.0.network.hint_offline(),
+            "online" => self.0.network.hint_online(),
             _ => {}
         }
-        self.engine.wake(Signal::Hint);
+        self.0.engine.wake(Signal::Hint);
     }
 
     /// A parked command goes back to PENDING, with another payload when given.
     #[wasm_bindgen(js_name = retryWithLatest)]
-    pub async fn retry_with_latest(
-        &self,
-        command_id: String,
-        payload: Option<String>,
-    ) -> Result<(), JsValue> {
-        let id = named(&command_id)?;
-        let payload = payload.map(|payload| read(&payload)).transpose()?;
-        Ok(self.engine.retry_with_latest(id, payload).await.map_err(PublicError::from)?)
+    pub fn retry_with_latest(&self, command_id: String, payload: Option<String>) -> Promise {
+        let engine = self.engine();
+        promise(async move {
+            let id = named(&command_id)?;
+            let payload = payload.map(|payload| parse(&payload).ok_or_else(not_readable)).transpose()?;
+            engine.retry_with_latest(id, payload).await?;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// -> `OutboxEntry[]`.
     #[wasm_bindgen(js_name = blastRadius)]
-    pub async fn blast_radius(&self, command_id: String) -> Result<String, JsValue> {
-        let id = named(&command_id)?;
-        json(&self.engine.blast_radius(id).await.map_err(PublicError::from)?)
+    pub fn blast_radius(&self, command_id: String) -> Promise {
+        let engine = self.engine();
+        promise(async move { json(&engine.blast_radius(named(&command_id)?).await?) })
     }
 
     /// -> `DiscardReport`.
-    pub async fn discard(&self, command_id: String, dependants: Option<String>) -> Result<String, JsValue> {
-        let id = named(&command_id)?;
-        let dependants = match dependants.as_deref() {
-            None => None,
-            Some("discard") => Some(Dependants::Discard),
-            Some("keep") => Some(Dependants::Keep),
-            Some(_) => return Err(not_readable().into()),
-        };
-        json(&self.engine.discard(id, dependants).await.map_err(PublicError::from)?)
+    pub fn discard(&self, command_id: String, dependants: Option<String>) -> Promise {
+        let engine = self.engine();
+        promise(async move {
+            let id = named(&command_id)?;
+            let dependants = match dependants.as_deref() {
+                None => None,
+                Some("discard") => Some(Dependants::Discard),
+                Some("keep") => Some(Dependants::Keep),
+                Some(_) => return Err(not_readable()),
+            };
+            json(&engine.discard(id, dependants).await?)
+        })
     }
 
     /// Stops this tab's part; the data stays.
-    pub async fn close(&self) {
-        if !self.closed.replace(true) {
-            self.shut_down().await;
-        }
+    pub fn close(&self) -> Promise {
+        let open = Rc::clone(&self.0);
+        promise(async move {
+            open.close().await;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Deletes the partition's outbox in all tabs.
-    pub async fn wipe(&self, even_unsynced: bool) -> Result<(), JsValue> {
-        let unsynced = if even_unsynced { Unsynced::Lose } else { Unsynced::Keep };
-        self.engine.wipe(unsynced).await.map_err(PublicError::from)?;
-        self.close().await;
-        Ok(())
+    pub fn wipe(&self, even_unsynced: bool) -> Promise {
+        let open = Rc::clone(&self.0);
+        promise(async move {
+            let unsynced = if even_unsynced { Unsynced::Lose } else { Unsynced::Keep };
+            open.engine.wipe(unsynced).await?;
+            open.close().await;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 }
 
-fn json<T: Serialize>(value: &T) -> Result<String, JsValue> {
-    serde_json::to_string(value).map_err(|_| not_readable().into())
+impl EngineHandle {
+    fn engine(&self) -> Engine {
+        self.0.engine.clone()
+    }
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, PublicError> {
-    serde_json::from_str(text).map_err(|_| not_readable())
+/// Starts the work. Behind a pointer, so that the way to a `Promise` is compiled once.
+fn promise(work: impl Future<Output = Result<JsValue, PublicError>> + 'static) -> Promise {
+    let work: BoxFuture<'static, Result<JsValue, PublicError>> = Box::pin(work);
+    future_to_promise(async move { work.await.map_err(JsValue::from) })
+}
+
+fn json<T: Serialize>(value: &T) -> Result<JsValue, PublicError> {
+    Ok(text(value)?.into())
+}
+
+fn text<T: Serialize>(value: &T) -> Result<String, PublicError> {
+    serde_json::to_string(value).map_err(|_| not_readable())
 }
 
 fn not_readable() -> PublicError {

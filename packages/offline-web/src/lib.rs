@@ -6,6 +6,14 @@
 
 // Everything here is of the browser; what is pure compiles for tests too.
 #[cfg(any(test, target_arch = "wasm32"))]
+mod pick;
+#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, unused_imports, reason = "its users are of the browser")
+)]
+mod read;
+#[cfg(any(test, target_arch = "wasm32"))]
 mod runs;
 
 #[cfg(target_arch = "wasm32")]

@@ -12,7 +12,7 @@ use tokio::sync::broadcast::{
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{BroadcastChannel, MessageEvent};
 
-use crate::{global::Global, host::EngineHost};
+use crate::{global::Global, host::EngineHost, read::read};
 
 const EVENT: &str = "event";
 const CHANGED: &str = "changed";
@@ -41,7 +41,10 @@ impl Message {
             }
             Notice::Status(status) => (STATUS, serde_json::to_string(status)),
             Notice::Connectivity(connectivity) => (CONNECTIVITY, serde_json::to_string(connectivity)),
-            Notice::Signal { signal } => (SIGNAL, serde_json::to_string(signal)),
+            Notice::Signal { signal } => {
+                let signal = serde_json::to_string(signal);
+                (SIGNAL, signal.map(|signal| format!("{{\"signal\":{signal}}}")))
+            }
         };
         text.ok().map(|text| Self { kind, text })
     }
@@ -167,9 +170,9 @@ impl Relay {
             EVENT => return Some(()),
             // The ids are for the page alone.
             CHANGED => Notice::Changed { command_ids: Vec::new() },
-            STATUS => Notice::Status(serde_json::from_str(text).ok()?),
-            CONNECTIVITY => Notice::Connectivity(serde_json::from_str(text).ok()?),
-            SIGNAL => Notice::Signal { signal: serde_json::from_str(text).ok()? },
+            STATUS => Notice::Status(read(text)?),
+            CONNECTIVITY => Notice::Connectivity(read(text)?),
+            SIGNAL => Notice::Signal { signal: read(text)? },
             HOW_ARE_THINGS => return self.say_how_things_are(),
             _ => return None,
         };

@@ -1,16 +1,41 @@
 //! Sets of numbers as runs without gaps, because a range is one request and a number is one too.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// From the first to the last number, both included.
 pub(crate) type Run = (u64, u64);
 
 /// A set of numbers, in ascending order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Runs(Vec<Run>);
 
 impl Runs {
+    /// From runs as they were stored, in ascending order.
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        allow(dead_code, reason = "the stores that use it are of the browser")
+    )]
+    pub(crate) fn stored(runs: Vec<Run>) -> Self {
+        Self(runs)
+    }
+
+    /// Adds a number; at no cost when it comes after all others. (To sort them first would bring a sort into what the browser loads.)
+    fn add(&mut self, number: u64) {
+        if self.contains(number) {
+            return;
+        }
+        let place = self.0.partition_point(|(first, _)| *first < number);
+        let joins_before = place > 0 && self.0[place - 1].1 + 1 == number;
+        let joins_behind = self.0.get(place).is_some_and(|(first, _)| number + 1 == *first);
+        match (joins_before, joins_behind) {
+            (true, true) => self.0[place - 1].1 = self.0.remove(place).1,
+            (true, false) => self.0[place - 1].1 = number,
+            (false, true) => self.0[place].0 = number,
+            (false, false) => self.0.insert(place, (number, number)),
+        }
+    }
+
     /// The runs, in order.
     #[cfg_attr(
         not(target_arch = "wasm32"),
@@ -35,16 +60,9 @@ impl Runs {
 impl FromIterator<u64> for Runs {
     /// From numbers in any order, with or without repetitions.
     fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
-        let mut numbers: Vec<u64> = numbers.into_iter().collect();
-        numbers.sort_unstable();
-        let mut runs: Vec<Run> = Vec::new();
-        for number in numbers {
-            match runs.last_mut() {
-                Some((_, last)) if number <= *last + 1 => *last = number,
-                _ => runs.push((number, number)),
-            }
-        }
-        Self(runs)
+        let mut runs = Self::default();
+        numbers.into_iter().for_each(|number| runs.add(number));
+        runs
     }
 }
 

@@ -10,7 +10,7 @@ use web_sys::{
     Response,
 };
 
-use crate::{clock::BrowserClock, global::Global, host::EngineHost};
+use crate::{clock::BrowserClock, global::Global, host::EngineHost, read::read};
 
 /// How long an exchange may take whatever its size.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -77,7 +77,7 @@ impl Transport for FetchTransport {
             let body = serde_json::to_string(&batch).map_err(unknown)?;
             let answer =
                 self.exchange("commands", Some((authorization, body))).await.map_err(may_have_left)?;
-            let Outcomes { outcomes } = serde_json::from_str(&answer).map_err(unknown)?;
+            let Outcomes { outcomes } = read(&answer).ok_or_else(|| unknown(()))?;
             let answered = outcomes.iter().map(|outcome| outcome.command_id);
             if answered.eq(batch.commands.iter().map(|command| Some(command.command_id))) {
                 Ok(outcomes)
@@ -90,7 +90,7 @@ impl Transport for FetchTransport {
     fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
         Box::pin(async move {
             let answer = self.exchange("hello", None).await?;
-            serde_json::from_str(&answer).map_err(unknown)
+            read(&answer).ok_or_else(|| unknown(()))
         })
     }
 }

@@ -1,12 +1,10 @@
-use std::collections::HashMap;
-
 use js_sys::Array;
 use offline_core::{
     Change, Fence, Flight, FlightId, OutboxCommand, Settlement,
     store_rules::{self, Settled},
 };
 use offline_protocol::CommandId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::{
@@ -19,13 +17,21 @@ use super::{
 };
 use crate::{
     idb::{DbError, Failure, Pending, Transaction},
+    pick::Pick,
+    read::{Fields, FromJson},
     runs::Runs,
 };
 
 /// A row of `flights`, as JSON text.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct FlightRow {
     seqs: Runs,
+}
+
+impl FromJson for FlightRow {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        Self { seqs: Runs::stored(fields.pairs("seqs")) }
+    }
 }
 
 /// Every flight of the partition.
@@ -89,13 +95,11 @@ pub(super) async fn settle(tx: &Transaction, settlement: &Settlement) -> Result<
     }
     let flight = flight_row(&flight)?;
     let alone = Flights(vec![FlightRow { seqs: flight.seqs.clone() }]);
-    let commands = row::by_seqs(tx, &flight.seqs, &alone).await?;
-    let mut commands: HashMap<CommandId, OutboxCommand> =
-        commands.into_iter().map(|command| (command.command_id, command)).collect();
+    let mut commands = Pick::new(row::by_seqs(tx, &flight.seqs, &alone).await?);
 
     let mut entries = Vec::new();
     for (id, change) in &settlement.changes {
-        let Some(command) = commands.remove(id) else { continue };
+        let Some(command) = commands.take(|command| command.command_id == *id) else { continue };
         match store_rules::settled(command, Change::clone(change), settlement.at) {
             Settled::Stays(command) => {
                 tally.park(command.status);

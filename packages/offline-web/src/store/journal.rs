@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use js_sys::{Array, Object};
 use offline_core::{JournalEntry, JournalOutcome, JournalQuery, StoreError};
 use offline_protocol::{CommandId, RecordKey, Version};
@@ -7,11 +5,14 @@ use wasm_bindgen::{JsCast, JsValue, prelude::*};
 use web_sys::{IdbCursorDirection, IdbCursorWithValue};
 
 use super::{
-    keys::{after, between, decode, encode, number, starting_with, to_number, up_to},
+    keys::{after, between, encode, number, starting_with, to_number, up_to},
     meta::Tally,
     schema::{BY_ID, BY_VERSIONS, JOURNAL},
 };
-use crate::idb::{DbError, Failure, Pending, Transaction};
+use crate::{
+    idb::{DbError, Failure, Pending, Transaction},
+    read::read_list,
+};
 
 /// Entries in a row: enough that a large batch needs few requests, few enough that one entry is read quickly.
 const ENTRIES_PER_ROW: usize = 64;
@@ -56,7 +57,7 @@ impl JournalRow {
     }
 
     fn entries(&self) -> Result<Vec<JournalEntry>, StoreError> {
-        decode(&self.body(), "journal entry")
+        read_list(&self.body()).ok_or(StoreError::Corrupt { what: "journal entry" })
     }
 }
 
@@ -158,16 +159,16 @@ async fn by_ids(tx: &Transaction, ids: &[CommandId]) -> Result<Vec<JournalEntry>
     let index = tx.store(JOURNAL)?.index(BY_ID).map_err(DbError::thrown)?;
     let places: Result<Vec<Pending<'_>>, DbError> =
         ids.iter().map(|id| tx.pending(index.get_key(&id_key(*id)))).collect();
-    let mut rows: HashMap<u64, Vec<JournalEntry>> = HashMap::new();
+    // Neighbours stand in one row.
+    let mut last_row = (0, Vec::new());
     let mut found = Vec::new();
     for (id, place) in ids.iter().zip(places?) {
         let Some(place) = to_number(&place.await?) else { continue };
-        if let std::collections::hash_map::Entry::Vacant(unread) = rows.entry(place) {
+        if last_row.0 != place {
             let row = tx.pending(tx.store(JOURNAL)?.get(&number(place)))?.await?;
-            unread.insert(row.unchecked_ref::<JournalRow>().entries()?);
+            last_row = (place, row.unchecked_ref::<JournalRow>().entries()?);
         }
-        let entry = rows.get(&place).and_then(|row| row.iter().find(|entry| entry.command.command_id == *id));
-        found.extend(entry.cloned());
+        found.extend(last_row.1.iter().find(|entry| entry.command.command_id == *id).cloned());
     }
     Ok(found)
 }

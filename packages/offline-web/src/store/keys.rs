@@ -3,7 +3,10 @@ use offline_core::StoreError;
 use wasm_bindgen::JsValue;
 use web_sys::IdbKeyRange;
 
-use crate::idb::DbError;
+use crate::{
+    idb::DbError,
+    read::{FromJson, read},
+};
 
 /// From `first` to `last`, both included.
 pub(super) fn between(first: &JsValue, last: &JsValue) -> Result<JsValue, DbError> {
@@ -39,11 +42,8 @@ pub(super) fn to_number(value: &JsValue) -> Option<u64> {
 }
 
 /// JSON that a store holds as text.
-pub(super) fn decode<'de, T: serde::Deserialize<'de>>(
-    text: &'de str,
-    what: &'static str,
-) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what })
+pub(super) fn decode<T: FromJson>(text: &str, what: &'static str) -> Result<T, StoreError> {
+    read(text).ok_or(StoreError::Corrupt { what })
 }
 
 /// JSON for a store.

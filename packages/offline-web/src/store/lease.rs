@@ -2,30 +2,45 @@ use std::time::Duration;
 
 use offline_core::{Fence, Lease, StoreError, Takeover};
 use offline_protocol::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use super::{
     keys::{decode, encode},
     meta::{ask_text, put_text},
 };
-use crate::idb::{DbError, Failure, Pending, Transaction};
+use crate::{
+    idb::{DbError, Failure, Pending, Transaction},
+    read::{Fields, FromJson},
+};
 
 const LEASE: &str = "lease";
 
 /// The partition's lease as it is stored. The fence stays when the lease is given back, for the next one must be greater.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LeaseRow {
     fence: u64,
     held: Option<Held>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Held {
     by: String,
     until_millis: i64,
+}
+
+impl FromJson for LeaseRow {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        Self { fence: fields.number("fence"), held: fields.maybe_object("held") }
+    }
+}
+
+impl FromJson for Held {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        Self { by: fields.text("by").to_owned(), until_millis: fields.number("untilMillis") as i64 }
+    }
 }
 
 /// What somebody wants who wants the lease.

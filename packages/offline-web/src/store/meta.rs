@@ -1,5 +1,5 @@
 use offline_core::{Counts, Status};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{IdbCursor, IdbCursorDirection};
 
@@ -8,13 +8,16 @@ use super::{
     keys::{decode, encode, to_number},
     schema::{COMMANDS, META},
 };
-use crate::idb::{DbError, Failure, Pending, Transaction};
+use crate::{
+    idb::{DbError, Failure, Pending, Transaction},
+    read::{Fields, FromJson},
+};
 
 const TALLY: &str = "tally";
 
 /// What the counts follow from, kept by everything but `append`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Tally {
     /// How many commands have left the outbox.
     pub(super) removed: u64,
@@ -26,6 +29,18 @@ pub(super) struct Tally {
     pub(super) conflict: u64,
     /// How many entries the journal holds.
     pub(super) journaled: u64,
+}
+
+impl FromJson for Tally {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        Self {
+            removed: fields.number_or_zero("removed"),
+            highest_removed: fields.number_or_zero("highestRemoved"),
+            failed: fields.number_or_zero("failed"),
+            conflict: fields.number_or_zero("conflict"),
+            journaled: fields.number_or_zero("journaled"),
+        }
+    }
 }
 
 impl Tally {

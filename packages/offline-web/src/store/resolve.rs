@@ -1,5 +1,3 @@
-use std::collections::{BTreeSet, HashMap};
-
 use offline_core::{
     OutboxCommand, Rebase, Resolution, Resolve,
     store_rules::{discarded, rebased, retried},
@@ -7,7 +5,10 @@ use offline_core::{
 use offline_protocol::{CommandId, Timestamp};
 
 use super::{flight::Flights, journal, meta::Tally, row};
-use crate::idb::{Failure, Transaction};
+use crate::{
+    idb::{Failure, Transaction},
+    pick::Pick,
+};
 
 /// Answers [`offline_core::OutboxStore::resolve`]: decides about everything before it writes anything.
 pub(super) async fn resolve(tx: &Transaction, resolve: &Resolve) -> Result<bool, Failure> {
@@ -28,19 +29,23 @@ pub(super) async fn resolve(tx: &Transaction, resolve: &Resolve) -> Result<bool,
             Ok(true)
         }
         Resolution::Discard { also, rebase } => {
-            let leaving: BTreeSet<CommandId> = also.iter().copied().chain([resolve.command_id]).collect();
+            let mut leaving = vec![resolve.command_id];
+            for id in also {
+                if !leaving.contains(id) {
+                    leaving.push(*id);
+                }
+            }
             let ids: Vec<CommandId> =
                 leaving.iter().copied().chain(rebase.iter().map(|rebase| rebase.command_id)).collect();
             let found = row::by_ids(tx, &ids, &flights).await?;
-            let found = found.into_iter().map(|command| (command.command_id, command)).collect();
             let discard = Discard { leaving, rebase, at: resolve.at };
-            discard.perform(tx, found, tally)
+            discard.perform(tx, Pick::new(found), tally)
         }
     }
 }
 
 struct Discard<'a> {
-    leaving: BTreeSet<CommandId>,
+    leaving: Vec<CommandId>,
     rebase: &'a [Rebase],
     at: Timestamp,
 }
@@ -49,12 +54,12 @@ impl Discard<'_> {
     fn perform(
         &self,
         tx: &Transaction,
-        mut found: HashMap<CommandId, OutboxCommand>,
+        mut found: Pick<OutboxCommand>,
         mut tally: Tally,
     ) -> Result<bool, Failure> {
         let mut entries = Vec::new();
         for id in &self.leaving {
-            let Some(command) = found.remove(id) else { return Ok(false) };
+            let Some(command) = found.take(|command| command.command_id == *id) else { return Ok(false) };
             let (seq, status) = (command.seq.get(), command.status);
             let Some(entry) = discarded(command, self.at) else { return Ok(false) };
             tally.remove(seq, status);
@@ -62,7 +67,9 @@ impl Discard<'_> {
         }
         let mut changed = Vec::new();
         for rebase in self.rebase {
-            let Some(command) = found.get(&rebase.command_id).cloned() else { return Ok(false) };
+            let Some(command) = found.take(|command| command.command_id == rebase.command_id) else {
+                return Ok(false);
+            };
             let Some(command) = rebased(command, rebase.clone()) else { return Ok(false) };
             changed.push(command);
         }

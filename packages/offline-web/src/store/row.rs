@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashSet;
 
 use js_sys::{Array, Object};
 use offline_core::{OutboxCommand, OutboxQuery, Status, StoreError};
@@ -129,27 +129,22 @@ pub(super) async fn by_ids(
     ids: &[CommandId],
     flights: &Flights,
 ) -> Result<Vec<OutboxCommand>, Failure> {
-    let mut wanted: HashMap<CommandId, Option<OutboxCommand>> = ids.iter().map(|id| (*id, None)).collect();
-    if wanted.len() > FEW {
-        for command in between_ids(tx, ids, flights).await? {
-            if let Some(place) = wanted.get_mut(&command.command_id) {
-                *place = Some(command);
-            }
-        }
+    let mut missing: HashSet<CommandId> = ids.iter().copied().collect();
+    let mut found = Vec::new();
+    if missing.len() > FEW {
+        found = between_ids(tx, ids, flights).await?;
+        found.retain(|command| missing.remove(&command.command_id));
     }
-    let missing: Vec<CommandId> =
-        wanted.iter().filter(|(_, found)| found.is_none()).map(|(id, _)| *id).collect();
-    let asked: Result<Vec<Pending<'_>>, DbError> = missing.iter().map(|id| ask_row(tx, *id)).collect();
-    let mut found: BTreeMap<Seq, OutboxCommand> =
-        wanted.into_values().flatten().map(|command| (command.seq, command)).collect();
+    let asked: Result<Vec<Pending<'_>>, DbError> = missing.into_iter().map(|id| ask_row(tx, id)).collect();
     for answer in asked? {
         let row = answer.await?;
         if !row.is_undefined() {
             let command = from_row(&row, flights)?;
-            found.insert(command.seq, command);
+            let place = found.partition_point(|other| other.seq < command.seq);
+            found.insert(place, command);
         }
     }
-    Ok(found.into_values().collect())
+    Ok(found)
 }
 
 /// The row of that id, as an answer to come; undefined when there is none.
