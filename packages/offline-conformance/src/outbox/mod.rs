@@ -1,4 +1,5 @@
 mod append;
+mod burst;
 mod chain;
 mod fixture;
 mod flight;
@@ -42,6 +43,11 @@ pub fn outbox_store() -> Vec<StoreCase> {
         chain::an_unsettled_command_goes_before_the_journal,
         chain::a_command_without_touches_is_stored_as_given,
         chain::concurrent_edits_of_two_openers_make_one_chain,
+        burst::pages_of_every_size_go_through_a_burst,
+        burst::each_command_of_a_burst_goes_its_own_way,
+        burst::what_a_person_decides_about_one_leaves_its_neighbours_alone,
+        burst::a_flight_over_a_burst_is_recovered_as_it_was,
+        burst::bursts_and_single_commands_count_on,
         list::pages_go_through_the_outbox_in_order,
         list::ids_come_in_the_order_of_seq,
         list::a_record_lists_all_that_touch_it,

@@ -11,20 +11,20 @@ use offline_protocol::{CommandId, Expected, RecordKey, Seq, Version};
 use web_sys::IdbObjectStore;
 
 use super::{
+    block::{self, Block, NewRow},
     flight::Flights,
     journal,
     keys::to_number,
-    row,
     schema::{COMMANDS, JOURNAL},
 };
 use crate::idb::{Database, DbError, Failure, Mode, Pending, Transaction};
 
 /// After how many rows the page gets a turn, so that a burst does not freeze it.
-const ROWS_PER_TURN: usize = 256;
+const ROWS_PER_TURN: usize = 4;
 
 /// Answers [`offline_core::OutboxStore::append`].
 ///
-/// Ids are new as good as always. So the rows are added at once: the unique index refuses an id that the outbox holds, and one count over
+/// Ids are new as good as always. So the commands are added at once: the unique index refuses an id that the outbox holds, and one count over
 /// the journal finds those that it holds. Only then all is done again, with a look at each id first.
 pub(super) async fn append(
     database: &Database,
@@ -60,7 +60,7 @@ async fn append_checked(tx: &Transaction, commands: &[NewCommand]) -> Result<Vec
     let mut asked = Vec::new();
     for new in commands {
         let id = new.command.command_id;
-        asked.push((id, row::ask_row(tx, id)?, journal::ask_row(tx, id)?));
+        asked.push((id, block::ask_row(tx, id)?, journal::ask_row(tx, id)?));
     }
     let mut known = HashMap::new();
     for (id, outbox, journaled) in asked {
@@ -68,7 +68,8 @@ async fn append_checked(tx: &Transaction, commands: &[NewCommand]) -> Result<Vec
         let command = if row.is_undefined() {
             journal::entry_in(&journaled.await?, id)?.map(|entry| entry.command)
         } else {
-            Some(row::from_row(&row, &Flights::default())?)
+            let block = Block::of(&row, &Flights::default())?;
+            block.commands.into_iter().find(|command| command.command_id == id)
         };
         known.extend(command.map(|command| (id, (Place::At(command.seq), command.expected))));
     }
@@ -99,8 +100,13 @@ struct Batch<'t> {
     store: IdbObjectStore,
     known: HashMap<CommandId, (Place, Option<Expected>)>,
     own: BTreeMap<RecordKey, Own>,
+    /// The first command that is added, as an answer to come: its seq.
     first: Option<Pending<'t>>,
+    first_seq: u64,
     added: u64,
+    /// What is added behind the first one and not asked for yet.
+    row: NewRow,
+    rows: usize,
     places: Vec<(Place, Option<Expected>, bool)>,
 }
 
@@ -110,7 +116,8 @@ impl<'t> Batch<'t> {
         known: HashMap<CommandId, (Place, Option<Expected>)>,
     ) -> Result<Self, DbError> {
         let store = tx.store(COMMANDS)?;
-        Ok(Self { tx, store, known, own: BTreeMap::new(), first: None, added: 0, places: Vec::new() })
+        let (own, row, places) = (BTreeMap::new(), NewRow::default(), Vec::new());
+        Ok(Self { tx, store, known, own, first: None, first_seq: 0, added: 0, row, rows: 0, places })
     }
 
     /// Finds the author's own commands that new ones may come after. Without such new ones it asks nothing and does not wait.
@@ -122,10 +129,10 @@ impl<'t> Batch<'t> {
         }
         let mut asked = Vec::new();
         for key in self.own.keys() {
-            asked.push((row::ask_last_touching(self.tx, key)?, journal::ask_highest(self.tx, key)?));
+            asked.push((block::ask_last_touching(self.tx, key)?, journal::ask_highest(self.tx, key)?));
         }
-        for (own, (unsettled, journaled)) in self.own.values_mut().zip(asked) {
-            own.unsettled = row::id_in(unsettled.await?)?;
+        for ((key, own), (unsettled, journaled)) in self.own.iter_mut().zip(asked) {
+            own.unsettled = block::last_touching(unsettled.await?, key)?;
             own.journaled = journal::highest_in(journaled.await?)?;
         }
         Ok(())
@@ -138,16 +145,21 @@ impl<'t> Batch<'t> {
                 self.places.push((*place, *expected, true));
                 continue;
             }
-            let command = self.with_expected(new);
-            let request = self.store.add(&row::to_row(&command, None));
-            if self.first.is_none() {
-                self.first = Some(self.tx.pending(request)?);
-            } else if (self.added as usize).is_multiple_of(ROWS_PER_TURN) {
-                self.tx.pending(request)?.await?;
-            } else {
-                request.map_err(DbError::thrown)?;
-            }
+            let mut command = self.with_expected(new);
             let place = (Place::New(self.added), command.expected);
+            match (self.added, self.first.take()) {
+                (0, _) => self.first = Some(self.tx.pending(self.store.add(&NewRow::numbered(&command)))?),
+                // What comes behind the first one counts on from the number that the browser gave to it.
+                (_, Some(first)) => self.first_seq = to_number(&first.await?).unwrap_or(0),
+                (_, None) => {}
+            }
+            if self.added > 0 {
+                command.to_mut().seq = self.seq(self.added)?;
+                self.row.push(&command);
+                if self.row.is_full() {
+                    self.add_row().await?;
+                }
+            }
             self.added += 1;
             self.known.insert(id, place);
             self.places.push((place.0, place.1, false));
@@ -171,21 +183,36 @@ impl<'t> Batch<'t> {
         command
     }
 
-    async fn finish(self) -> Result<Vec<Appended>, Failure> {
+    async fn add_row(&mut self) -> Result<(), Failure> {
+        let request = self.store.add(&std::mem::take(&mut self.row).list());
+        self.rows += 1;
+        if self.rows.is_multiple_of(ROWS_PER_TURN) {
+            self.tx.pending(request)?.await?;
+        } else {
+            request.map_err(DbError::thrown)?;
+        }
+        Ok(())
+    }
+
+    fn seq(&self, offset: u64) -> Result<Seq, StoreError> {
+        Seq::new(self.first_seq + offset).map_err(|_| StoreError::Corrupt { what: "sequence number" })
+    }
+
+    async fn finish(mut self) -> Result<Vec<Appended>, Failure> {
+        if !self.row.is_empty() {
+            self.add_row().await?;
+        }
         self.tx.seal();
-        let first = match self.first {
-            Some(first) => to_number(&first.await?).unwrap_or(0),
-            None => 0,
-        };
-        let appended = |(place, expected, duplicate)| {
+        if let Some(first) = self.first.take() {
+            self.first_seq = to_number(&first.await?).unwrap_or(0);
+        }
+        let appended = |(place, expected, duplicate): &(Place, Option<Expected>, bool)| {
             let seq = match place {
-                Place::At(seq) => seq,
-                Place::New(offset) => {
-                    Seq::new(first + offset).map_err(|_| StoreError::Corrupt { what: "sequence number" })?
-                }
+                Place::At(seq) => *seq,
+                Place::New(offset) => self.seq(*offset)?,
             };
-            Ok(Appended { seq, expected, duplicate })
+            Ok(Appended { seq, expected: *expected, duplicate: *duplicate })
         };
-        self.places.into_iter().map(appended).collect()
+        self.places.iter().map(appended).collect()
     }
 }

@@ -1,6 +1,8 @@
+use std::collections::HashSet;
+
 use js_sys::Array;
 use offline_core::{
-    Change, Fence, Flight, FlightId, OutboxCommand, Settlement,
+    Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status,
     store_rules::{self, Settled},
 };
 use offline_protocol::CommandId;
@@ -8,11 +10,11 @@ use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::{
+    block::{self, Block},
     journal,
     keys::{decode, encode},
     lease::LeaseRow,
     meta::Tally,
-    row,
     schema::FLIGHTS,
 };
 use crate::{
@@ -25,12 +27,18 @@ use crate::{
 /// A row of `flights`, as JSON text.
 #[derive(Serialize)]
 struct FlightRow {
+    /// Its commands.
     seqs: Runs,
+    /// The keys of the rows of `commands` that hold them.
+    rows: Runs,
 }
 
 impl FromJson for FlightRow {
     fn from_json(fields: &Fields<'_>) -> Self {
-        Self { seqs: Runs::stored(fields.pairs("seqs")) }
+        let seqs = Runs::stored(fields.pairs("seqs"));
+        // In the first version a row held one command, under its seq.
+        let rows = if fields.has("rows") { Runs::stored(fields.pairs("rows")) } else { seqs.clone() };
+        Self { seqs, rows }
     }
 }
 
@@ -73,11 +81,17 @@ pub(super) async fn take_off(tx: &Transaction, flight: &Flight) -> Result<Vec<Ou
     let (lease, flights) = (LeaseRow::ask(tx)?, Flights::ask(tx)?);
     LeaseRow::from_answer(&lease.await?)?.check(flight.fence)?;
     let flights = Flights::from_answer(&flights.await?)?;
-    let found = row::by_ids(tx, &flight.commands, &flights).await?;
-    let taken: Vec<_> = found.into_iter().filter_map(store_rules::taken_off).collect();
+    let wanted: HashSet<CommandId> = flight.commands.iter().copied().collect();
+    let (mut taken, mut rows) = (Vec::new(), Vec::new());
+    for block in block::of_ids(tx, &flight.commands, &flights).await? {
+        let before = taken.len();
+        let asked = block.commands.into_iter().filter(|command| wanted.contains(&command.command_id));
+        taken.extend(asked.filter_map(store_rules::taken_off));
+        rows.extend((taken.len() > before).then_some(block.key));
+    }
     if !taken.is_empty() {
         let seqs = taken.iter().map(|command| command.seq.get()).collect();
-        let row = encode(&FlightRow { seqs });
+        let row = encode(&FlightRow { seqs, rows: rows.into_iter().collect() });
         tx.store(FLIGHTS)?.put_with_key(&row.into(), &key(flight.flight_id)).map_err(DbError::thrown)?;
     }
     Ok(taken)
@@ -94,24 +108,39 @@ pub(super) async fn settle(tx: &Transaction, settlement: &Settlement) -> Result<
         return Ok(false);
     }
     let flight = flight_row(&flight)?;
-    let alone = Flights(vec![FlightRow { seqs: flight.seqs.clone() }]);
-    let mut commands = Pick::new(row::by_seqs(tx, &flight.seqs, &alone).await?);
-
-    let mut entries = Vec::new();
-    for (id, change) in &settlement.changes {
-        let Some(command) = commands.take(|command| command.command_id == *id) else { continue };
-        match store_rules::settled(command, Change::clone(change), settlement.at) {
-            Settled::Stays(command) => {
-                tally.park(command.status);
-                row::put(tx, &command)?;
+    let rows = flight.rows.clone();
+    let alone = Flights(vec![flight]);
+    let blocks = block::of_keys(tx, &rows, &alone).await?;
+    let mut changes = Pick::new(settlement.changes.iter().collect());
+    let (mut entries, mut changed_blocks) = (Vec::new(), Vec::new());
+    for block in blocks {
+        let mut rest = Block { key: block.key, commands: Vec::new() };
+        let mut changed = false;
+        for command in block.commands {
+            let change = changes.take(|(id, _)| *id == command.command_id);
+            changed |= change.is_some();
+            let settled = match change {
+                Some((_, change)) => store_rules::settled(command, Change::clone(change), settlement.at),
+                None => Settled::Stays(command),
+            };
+            match settled {
+                Settled::Stays(command) => {
+                    if change.is_some() {
+                        tally.park(command.status);
+                    }
+                    rest.commands.push(command);
+                }
+                Settled::Leaves(entry) => {
+                    tally.remove(entry.command.seq.get(), entry.command.status);
+                    entries.push(entry);
+                }
             }
-            Settled::Leaves(entry) => entries.push(entry),
+        }
+        if changed {
+            changed_blocks.push(rest);
         }
     }
-    for entry in &entries {
-        tally.remove(entry.command.seq.get(), entry.command.status);
-    }
-    row::delete(tx, &entries.iter().map(|entry| entry.command.seq.get()).collect())?;
+    block::put(tx, &changed_blocks)?;
     journal::write(tx, &entries)?;
     tally.put(tx)?;
     store.delete(&key(settlement.flight_id)).map_err(DbError::thrown)?;
@@ -122,13 +151,12 @@ pub(super) async fn recover(tx: &Transaction, fence: Fence) -> Result<Vec<Comman
     let (lease, flights) = (LeaseRow::ask(tx)?, Flights::ask(tx)?);
     LeaseRow::from_answer(&lease.await?)?.check(fence)?;
     let flights = Flights::from_answer(&flights.await?)?;
-    let seqs: Runs = flights
-        .0
-        .iter()
-        .flat_map(|flight| flight.seqs.iter())
-        .flat_map(|(first, last)| *first..=*last)
-        .collect();
-    let found = row::by_seqs(tx, &seqs, &flights).await?;
+    let keys =
+        |flight: &FlightRow| flight.rows.iter().flat_map(|(first, last)| *first..=*last).collect::<Vec<_>>();
+    let rows: Runs = flights.0.iter().flat_map(keys).collect();
+    let blocks = block::of_keys(tx, &rows, &flights).await?;
     tx.store(FLIGHTS)?.clear().map_err(DbError::thrown)?;
-    Ok(found.into_iter().map(|command| command.command_id).collect())
+    let flown = blocks.into_iter().flat_map(|block| block.commands);
+    let flown = flown.filter(|command| command.status == Status::InFlight);
+    Ok(flown.map(|command| command.command_id).collect())
 }

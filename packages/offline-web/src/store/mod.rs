@@ -1,20 +1,20 @@
 //! The outbox and the lease of one partition in IndexedDB.
 //!
 //! The layout saves requests, for each costs more than the bytes it moves:
-//! - `commands` holds one row per unsettled command; the browser's key generator gives the seq, so that an append reads nothing first;
+//! - `commands` holds the unsettled commands, up to 64 in a row; the browser's key generator gives the seq, so that an append reads nothing first;
 //! - `flights` holds one small row per flight. Its commands are not rewritten: that they are IN_FLIGHT follows from the flight;
 //! - `journal` holds rows of up to 64 entries each;
 //! - `meta` holds the lease, and the tally from which the counts follow. An append does not touch it: how many commands there ever were
 //!   is the highest seq.
 
 mod append;
+mod block;
 mod flight;
 mod journal;
 mod keys;
 mod lease;
 mod meta;
 mod resolve;
-mod row;
 mod schema;
 
 use offline_core::{
@@ -75,7 +75,7 @@ impl OutboxStore for IndexedDbStore {
         Box::pin(async move {
             Ok(self
                 .database
-                .transact(&[COMMANDS, FLIGHTS], Mode::Read, async |tx| row::list(tx, &query).await)
+                .transact(&[COMMANDS, FLIGHTS], Mode::Read, async |tx| block::list(tx, &query).await)
                 .await?)
         })
     }

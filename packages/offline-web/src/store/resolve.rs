@@ -1,14 +1,16 @@
 use offline_core::{
-    OutboxCommand, Rebase, Resolution, Resolve,
+    Rebase, Resolution, Resolve,
     store_rules::{discarded, rebased, retried},
 };
 use offline_protocol::{CommandId, Timestamp};
 
-use super::{flight::Flights, journal, meta::Tally, row};
-use crate::{
-    idb::{Failure, Transaction},
-    pick::Pick,
+use super::{
+    block::{self, Block},
+    flight::Flights,
+    journal,
+    meta::Tally,
 };
+use crate::idb::{Failure, Transaction};
 
 /// Answers [`offline_core::OutboxStore::resolve`]: decides about everything before it writes anything.
 pub(super) async fn resolve(tx: &Transaction, resolve: &Resolve) -> Result<bool, Failure> {
@@ -17,14 +19,19 @@ pub(super) async fn resolve(tx: &Transaction, resolve: &Resolve) -> Result<bool,
     let tally = Tally::from_answer(&tally.await?)?;
     match &resolve.resolution {
         Resolution::Retry { idempotency_key, expected, edited } => {
-            let found = row::by_ids(tx, &[resolve.command_id], &flights).await?;
-            let Some(command) = found.into_iter().next() else { return Ok(false) };
-            let status = command.status;
-            let retried = retried(command, idempotency_key.clone(), *expected, edited.clone());
+            let blocks = block::of_ids(tx, &[resolve.command_id], &flights).await?;
+            let Some(mut block) = blocks.into_iter().next() else { return Ok(false) };
+            let Some(place) = block.commands.iter_mut().find(|one| one.command_id == resolve.command_id)
+            else {
+                return Ok(false);
+            };
+            let status = place.status;
+            let retried = retried(place.clone(), idempotency_key.clone(), *expected, edited.clone());
             let Some(command) = retried else { return Ok(false) };
+            *place = command;
             let mut tally = tally;
             tally.unpark(status);
-            row::put(tx, &command)?;
+            block::put(tx, &[block])?;
             tally.put(tx)?;
             Ok(true)
         }
@@ -37,9 +44,8 @@ pub(super) async fn resolve(tx: &Transaction, resolve: &Resolve) -> Result<bool,
             }
             let ids: Vec<CommandId> =
                 leaving.iter().copied().chain(rebase.iter().map(|rebase| rebase.command_id)).collect();
-            let found = row::by_ids(tx, &ids, &flights).await?;
-            let discard = Discard { leaving, rebase, at: resolve.at };
-            discard.perform(tx, Pick::new(found), tally)
+            let blocks = block::of_ids(tx, &ids, &flights).await?;
+            Discard { leaving, rebase, at: resolve.at }.perform(tx, blocks, tally)
         }
     }
 }
@@ -51,33 +57,31 @@ struct Discard<'a> {
 }
 
 impl Discard<'_> {
-    fn perform(
-        &self,
-        tx: &Transaction,
-        mut found: Pick<OutboxCommand>,
-        mut tally: Tally,
-    ) -> Result<bool, Failure> {
-        let mut entries = Vec::new();
-        for id in &self.leaving {
-            let Some(command) = found.take(|command| command.command_id == *id) else { return Ok(false) };
-            let (seq, status) = (command.seq.get(), command.status);
-            let Some(entry) = discarded(command, self.at) else { return Ok(false) };
-            tally.remove(seq, status);
-            entries.push(entry);
+    fn perform(&self, tx: &Transaction, mut blocks: Vec<Block>, mut tally: Tally) -> Result<bool, Failure> {
+        let (mut entries, mut rebased_count) = (Vec::new(), 0);
+        for block in &mut blocks {
+            for command in std::mem::take(&mut block.commands) {
+                if self.leaving.contains(&command.command_id) {
+                    let (seq, status) = (command.seq.get(), command.status);
+                    let Some(entry) = discarded(command, self.at) else { return Ok(false) };
+                    tally.remove(seq, status);
+                    entries.push(entry);
+                } else if let Some(rebase) =
+                    self.rebase.iter().find(|one| one.command_id == command.command_id)
+                {
+                    let Some(command) = rebased(command, rebase.clone()) else { return Ok(false) };
+                    rebased_count += 1;
+                    block.commands.push(command);
+                } else {
+                    block.commands.push(command);
+                }
+            }
         }
-        let mut changed = Vec::new();
-        for rebase in self.rebase {
-            let Some(command) = found.take(|command| command.command_id == rebase.command_id) else {
-                return Ok(false);
-            };
-            let Some(command) = rebased(command, rebase.clone()) else { return Ok(false) };
-            changed.push(command);
+        if entries.len() < self.leaving.len() || rebased_count < self.rebase.len() {
+            return Ok(false);
         }
-        row::delete(tx, &entries.iter().map(|entry| entry.command.seq.get()).collect())?;
+        block::put(tx, &blocks)?;
         journal::write(tx, &entries)?;
-        for command in &changed {
-            row::put(tx, command)?;
-        }
         tally.put(tx)?;
         Ok(true)
     }

@@ -7,7 +7,7 @@ use crate::{
     idb::{DbError, Failure, Schema, Transaction},
 };
 
-/// One row per unsettled command, by `seq`.
+/// Rows of unsettled commands, by `seq`: see the module `block`.
 pub(super) const COMMANDS: &str = "commands";
 /// One row per flight, by its id.
 pub(super) const FLIGHTS: &str = "flights";
@@ -31,13 +31,16 @@ pub(super) const BY_VERSIONS: &str = "versions";
 const DEVICE: &str = "device";
 
 /// The layout of the partition's database.
-pub(super) const SCHEMA: Schema = Schema { version: 1, upgrade, identify, identity_scope: &[META] };
+pub(super) const SCHEMA: Schema = Schema { version: 2, upgrade, identify, identity_scope: &[META] };
 
 /// Brings the database from `old` to the newest version, one numbered step after the other.
 fn upgrade(database: &IdbDatabase, transaction: &IdbTransaction, old: u32) -> Result<(), JsValue> {
     if old < 1 {
         first_version(database)?;
         put_device(transaction)?;
+    }
+    if old < 2 {
+        rows_of_several(transaction)?;
     }
     Ok(())
 }
@@ -53,6 +56,13 @@ fn first_version(database: &IdbDatabase) -> Result<(), JsValue> {
     index(&journal, BY_VERSIONS, Index::MultiEntry)?;
     create(database, META, None)?;
     Ok(())
+}
+
+/// A row of `commands` may hold several: what finds one by its id has to look into a list.
+fn rows_of_several(transaction: &IdbTransaction) -> Result<(), JsValue> {
+    let commands = transaction.object_store(COMMANDS)?;
+    commands.delete_index(BY_ID)?;
+    index(&commands, BY_ID, Index::UniqueEntries)
 }
 
 /// The id of this installation, random and made once with the database. Another database of the same name has another one.
@@ -95,6 +105,7 @@ enum Index {
     Plain,
     Unique,
     MultiEntry,
+    UniqueEntries,
 }
 
 /// An index on the property of its name.
@@ -104,6 +115,10 @@ fn index(store: &IdbObjectStore, name: &str, index: Index) -> Result<(), JsValue
         Index::Plain => {}
         Index::Unique => parameters.set_unique(true),
         Index::MultiEntry => parameters.set_multi_entry(true),
+        Index::UniqueEntries => {
+            parameters.set_unique(true);
+            parameters.set_multi_entry(true);
+        }
     }
     store.create_index_with_str_and_optional_parameters(name, name, &parameters).map(drop)
 }
