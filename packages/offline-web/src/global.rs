@@ -1,8 +1,17 @@
+use std::cell::RefCell;
+
 use js_sys::{Function, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
 use web_sys::{IdbFactory, Request};
 
 use crate::idb::DbError;
+
+/// Random bytes that are fetched at a time; each is used once.
+const POOL: u32 = 1024;
+
+thread_local! {
+    static RANDOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -86,13 +95,18 @@ impl Global {
         Self::get().performance().now()
     }
 
-    /// Random bytes from the browser's cryptographic source.
+    /// Random bytes from the browser's cryptographic source. It is asked for many at a time, for each question costs as much as an id.
     pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
-        let view = Uint8Array::new_with_length(N as u32);
-        Self::get().crypto().get_random_values(&view);
-        let mut bytes = [0; N];
-        view.copy_to(&mut bytes);
-        bytes
+        RANDOM.with_borrow_mut(|pool| {
+            if pool.len() < N {
+                let view = Uint8Array::new_with_length(POOL);
+                Self::get().crypto().get_random_values(&view);
+                *pool = view.to_vec();
+            }
+            let mut bytes = [0; N];
+            bytes.copy_from_slice(&pool.split_off(pool.len() - N));
+            bytes
+        })
     }
 
     /// Whether tabs can talk to each other.

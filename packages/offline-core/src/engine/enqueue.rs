@@ -213,6 +213,13 @@ pub(super) struct GroupCommit {
     waiting: SyncMutex<Vec<Waiting>>,
 }
 
+impl GroupCommit {
+    /// Waits for the turn; until it is dropped nothing is appended.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     new: NewCommand,
@@ -231,7 +238,7 @@ impl Inner {
         loop {
             let (answer, mut answered) = oneshot::channel();
             self.waiting().push(Waiting { new: new.clone(), durability, answer });
-            let turn = self.group.turn.lock().await;
+            let turn = self.group.turn().await;
             match answered.try_recv() {
                 Ok(answer) => return answer,
                 Err(oneshot::error::TryRecvError::Empty) => {
@@ -259,7 +266,8 @@ impl Inner {
         let ids: Vec<CommandId> = commands.iter().map(|new| new.command.command_id).collect();
         match self.ports.outbox.append(commands, durability).await {
             Ok(appended) if appended.len() == ids.len() => {
-                self.tell_changed(&ids);
+                let new = appended.iter().filter(|appended| !appended.duplicate).count() as u64;
+                self.tell_appended(&ids, new);
                 self.rouse(Signal::Enqueued);
                 // A receiver that is gone was dropped by its caller.
                 answers.into_iter().zip(appended).for_each(|(answer, appended)| {

@@ -107,6 +107,8 @@ struct Inner {
     wake: Notify,
     group: GroupCommit,
     running: AtomicBool,
+    /// Whether the counts in the status were ever read of the store.
+    counted: AtomicBool,
 }
 
 impl Engine {
@@ -123,6 +125,7 @@ impl Engine {
             wake: Notify::new(),
             group: GroupCommit::default(),
             running: AtomicBool::new(false),
+            counted: AtomicBool::new(false),
         }))
     }
 

@@ -1,5 +1,7 @@
 //! What an engine says of itself, to its host and to the other engines of its partition.
 
+use std::sync::atomic::Ordering;
+
 use offline_protocol::CommandId;
 
 use super::{Inner, view::PAGE};
@@ -59,6 +61,21 @@ impl Inner {
 
     pub(super) fn tell_changed(&self, command_ids: &[CommandId]) {
         self.shared.mark_counts();
+        self.tell_ids(command_ids);
+    }
+
+    /// New commands stand in the store; called within the turn of the append. Asking the store for the counts each time would make the next
+    /// append wait for the answer.
+    pub(super) fn tell_appended(&self, command_ids: &[CommandId], new: u64) {
+        if self.counted.load(Ordering::Acquire) {
+            self.update_status(|status| status.counts.pending += new);
+        } else {
+            self.shared.mark_counts();
+        }
+        self.tell_ids(command_ids);
+    }
+
+    fn tell_ids(&self, command_ids: &[CommandId]) {
         for some in command_ids.chunks(PAGE) {
             self.tell(Notice::Changed { command_ids: some.to_vec() });
         }
@@ -74,7 +91,10 @@ impl Inner {
 
     pub(super) async fn refresh_counts(&self) {
         // A store that cannot be read shows itself on the next write; the old counts stay until then.
+        // No append of this engine is under way meanwhile, so that one that follows may add to what was read.
+        let _turn = self.group.turn().await;
         if let Ok(counts) = self.ports.outbox.counts().await {
+            self.counted.store(true, Ordering::Release);
             self.update_status(|status| status.counts = counts);
         }
     }
