@@ -1,6 +1,7 @@
 //! Every task of this repository: `cargo xtask --help`.
 
 mod apt;
+mod bench;
 mod browser;
 mod check;
 mod clock;
@@ -50,6 +51,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["test"] => test::run(&repository, Selection::All),
         ["test", "--quick"] => test::run(&repository, Selection::Quick),
         ["test", suite] if !suite.starts_with('-') => test::run(&repository, Selection::named(suite)?),
+        ["bench", "web"] => bench::web(&repository),
         ["run"] => run::serve(&repository, &[]),
         ["run", "--", ..] => run::serve(&repository, &arguments[2..]),
         [task, rest @ ..] => Err(unknown(task, rest)),
@@ -57,7 +59,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
 }
 
 fn unknown(task: &str, rest: &[&str]) -> Failure {
-    const TASKS: [&str; 6] = ["setup", "wasm", "generate", "check", "test", "run"];
+    const TASKS: [&str; 7] = ["setup", "wasm", "generate", "check", "test", "bench", "run"];
     if !TASKS.contains(&task) {
         return Failure::usage(format!("there is no task `{task}`; the tasks are {}", TASKS.join(", ")));
     }
@@ -75,6 +77,7 @@ Usage: cargo xtask <task>
   test --quick              the same without the suites that need a browser
   test <suite>              one suite alone, without check
   check                     fmt, clippy, rustdoc, generated types, wasm, TypeScript, lint
+  bench web                 the engine in a browser beside plain IndexedDB; ROUNDS=5, MANY=100000
   generate                  rewrite the files that are generated from Rust types
   wasm                      the web app's engine, into apps/web/engine/pkg
   wasm --conformance        the browser test bundle, into packages/offline-web/conformance/pkg

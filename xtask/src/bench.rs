@@ -1,0 +1,19 @@
+//! `cargo xtask bench`: measures beside the raw limit, prints ratios, judges nothing.
+
+use crate::browser;
+use crate::clock::step;
+use crate::failure::Outcome;
+use crate::node::{self, npm};
+use crate::repository::Repository;
+use crate::wasm;
+use crate::wasm_target::WasmTarget;
+
+/// The engine in Chromium on a real profile, beside plain IndexedDB. `ROUNDS` and `MANY` make it shorter or longer.
+pub(crate) fn web(repository: &Repository) -> Outcome {
+    step("setup", || node::ensure_packages(repository))?;
+    let target = step("setup wasm", || WasmTarget::ensure(repository))?;
+    let chromium = browser::ensure_chromium(repository)?;
+    wasm::ENGINE.build(repository, &target)?;
+    let bench = npm(repository).args("run --silent bench --workspace packages/offline-web");
+    bench.env(browser::VARIABLE, &chromium).run()
+}
