@@ -6,29 +6,25 @@ import { FormErrors, onCtrlEnter } from '../ui/form.tsx';
 import { readExpense, type ExpenseContent, type ExpenseFields } from './expense-fields.ts';
 
 interface ExpenseFormProps {
-  initial: ExpenseFields;
+  fields: ExpenseFields;
+  onChange: (fields: ExpenseFields) => void;
   /** What the engine or the server said of the fields, by pointer. */
   errors: FieldErrors;
   categories: readonly string[];
   readOnly?: boolean;
   autoFocus?: boolean;
-  /** Told whether what is typed differs from `initial`. */
-  onDirty?: (dirty: boolean) => void;
   onSave: (content: ExpenseContent) => void;
   /** The buttons; the one that saves is a submit button. */
-  actions: (dirty: boolean) => ReactNode;
+  actions: ReactNode;
 }
 
-export function ExpenseForm({ initial, errors, categories, readOnly = false, autoFocus = false, onDirty, onSave, actions }: ExpenseFormProps) {
-  const [fields, setFields] = useState(initial);
+export function ExpenseForm({ fields, onChange, errors, categories, readOnly = false, autoFocus = false, onSave, actions }: ExpenseFormProps) {
   const [unread, setUnread] = useState<FieldErrors>({});
   const listId = useId();
   const shown = { ...errors, ...unread };
   const set = (change: Partial<ExpenseFields>) => {
-    const next = { ...fields, ...change };
-    setFields(next);
     setUnread({});
-    onDirty?.(changed(initial, next));
+    onChange({ ...fields, ...change });
   };
   const save = () => {
     const read = readExpense(fields);
@@ -111,13 +107,9 @@ export function ExpenseForm({ initial, errors, categories, readOnly = false, aut
           ))}
         </datalist>
       </fieldset>
-      <div className="form-actions">{actions(changed(initial, fields))}</div>
+      <div className="form-actions">{actions}</div>
     </form>
   );
 }
 
 const KNOWN: readonly string[] = ['/description', '/amountMinor', '/currency', '/spentOn', '/category'];
-
-function changed(before: ExpenseFields, after: ExpenseFields): boolean {
-  return Object.entries(before).some(([field, value]) => after[field as keyof ExpenseFields] !== value);
-}

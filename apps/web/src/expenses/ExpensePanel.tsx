@@ -1,13 +1,12 @@
 import { Send, X } from 'lucide-react';
-import { useState } from 'react';
-import { Link, useLocation } from 'wouter';
+import { Link } from 'wouter';
 import type { ExpenseData } from '../generated/erp.ts';
 import { ChangedMeanwhile } from '../records/ChangedMeanwhile.tsx';
-import { newId } from '../records/new-id.ts';
 import { RecordFooter } from '../records/RecordFooter.tsx';
 import { RecordMissing } from '../records/RecordMissing.tsx';
+import { useDraft, type DraftForm } from '../records/useDraft.ts';
 import { useErpCommand } from '../records/useErpCommand.ts';
-import { useHeldRecord } from '../records/useHeldRecord.ts';
+import { useNewRecord } from '../records/useNewRecord.ts';
 import type { Records } from '../records/useRecords.ts';
 import { ParkedNotice } from '../sync/ParkedNotice.tsx';
 import { SyncBadge } from '../sync/SyncBadge.tsx';
@@ -15,32 +14,35 @@ import { Button } from '../ui/Button.tsx';
 import { today } from '../ui/time.ts';
 import { useNarrow } from '../ui/useNarrow.ts';
 import { ExpenseForm } from './ExpenseForm.tsx';
-import { createPayload, emptyExpense, expenseFields, updatePayload, type ExpenseContent } from './expense-fields.ts';
+import { createPayload, emptyExpense, expenseFields, updatePayload, type ExpenseContent, type ExpenseFields } from './expense-fields.ts';
 import { isSubmitted, type Expense } from './filter.ts';
 
 interface ExpensePanelProps {
-  /** `new` for one that is to be. */
+  /** Of a new one: the id that it is going to have. */
   id: string;
+  /** Whether the address asks for a new one. */
+  isNew: boolean;
   list: Records<ExpenseData>;
   categories: readonly string[];
 }
 
-export function ExpensePanel({ id, list, categories }: ExpensePanelProps) {
+/** One expense, or one that is to be: the same form before and after it is made, so that nobody is interrupted in typing. */
+export function ExpensePanel({ id, isNew, list, categories }: ExpensePanelProps) {
   const expense = list.records.find((one) => one.id === id);
+  const empty = emptyExpense(list.records.at(-1)?.data.currency ?? 'EUR', today());
+  const draft = useDraft<ExpenseContent, ExpenseFields>(expenseFields, id, expense, empty);
   return (
-    <aside className="split-panel" aria-label={id === 'new' ? 'New expense' : 'Expense'}>
-      {id === 'new' ? (
-        <NewExpense categories={categories} currency={list.records.at(-1)?.data.currency ?? 'EUR'} />
-      ) : expense === undefined ? (
+    <aside className="split-panel" aria-label={isNew ? 'New expense' : 'Expense'}>
+      {draft.base === null && !isNew ? (
         <RecordMissing noun="expense" back="/expenses" list={list} />
       ) : (
-        <ExistingExpense expense={expense} categories={categories} />
+        <ExpenseEditor id={id} expense={expense} draft={draft} categories={categories} />
       )}
     </aside>
   );
 }
 
-function PanelHeader({ title, badge }: { title: string; badge?: Expense['sync'] }) {
+function PanelHeader({ title, badge }: { title: string; badge?: Expense['sync'] | undefined }) {
   // On a phone the panel is the page.
   const Heading = useNarrow() ? 'h1' : 'h2';
   return (
@@ -54,74 +56,80 @@ function PanelHeader({ title, badge }: { title: string; badge?: Expense['sync'] 
   );
 }
 
-function NewExpense({ categories, currency }: { categories: readonly string[]; currency: string }) {
-  const [, navigate] = useLocation();
-  const { run, busy, errors } = useErpCommand('EXPENSE_CREATE_V1');
-  const [expenseId] = useState(newId);
-  const save = async (content: ExpenseContent) => {
-    if (await run(createPayload(expenseId, content))) navigate(`/expenses/${expenseId}`, { replace: true });
-  };
-  return (
-    <>
-      <PanelHeader title="New expense" />
-      <ExpenseForm
-        initial={emptyExpense(currency, today())}
-        errors={errors}
-        categories={categories}
-        autoFocus
-        onSave={(content) => void save(content)}
-        actions={() => (
-          <>
-            <Button type="submit" variant="primary" busy={busy}>
-              Save expense
-            </Button>
-            <Link className="button button-quiet" href="/expenses">
-              Cancel
-            </Link>
-          </>
-        )}
-      />
-    </>
-  );
+interface EditorProps {
+  id: string;
+  /** Absent while this device does not show it yet. */
+  expense: Expense | undefined;
+  draft: DraftForm<ExpenseContent, ExpenseFields>;
+  categories: readonly string[];
 }
 
-function ExistingExpense({ expense, categories }: { expense: Expense; categories: readonly string[] }) {
-  const { id, data, expected, sync } = expense;
-  const { base, changedMeanwhile, onDirty, release } = useHeldRecord(expense);
-  const save = useErpCommand('EXPENSE_UPDATE_V1');
+function ExpenseEditor({ id, expense, draft, categories }: EditorProps) {
+  const { base, fields, dirty } = draft;
+  const { made, cancel } = useNewRecord('expense', id, '/expenses');
+  const create = useErpCommand('EXPENSE_CREATE_V1');
+  const update = useErpCommand('EXPENSE_UPDATE_V1');
   const submit = useErpCommand('EXPENSE_SUBMIT_V1');
-  const fixed = isSubmitted(data) || sync === 'conflict' || sync === 'failed' || sync === 'held';
-  const saveChanges = async (content: ExpenseContent) => {
+  const submitted = expense !== undefined && isSubmitted(expense.data);
+  const fixed = submitted || expense?.sync === 'conflict' || expense?.sync === 'failed' || expense?.sync === 'held';
+
+  const save = async (content: ExpenseContent) => {
+    if (base === null) {
+      if (await draft.save(content, () => create.run(createPayload(id, content)))) made();
+      return;
+    }
     const payload = updatePayload(id, base.data, content);
-    if (payload === null || (await save.run(payload, { expected: base.expected }))) release();
+    if (payload === null) draft.release();
+    else await draft.save({ ...base.data, ...content }, () => update.run(payload, { expected: base.expected }));
   };
-  const submitNow = () => void submit.run({ expenseId: id }, { expected });
-  const buttons = (dirty: boolean) => (
-    <>
-      <Button type="submit" variant={dirty ? 'primary' : 'plain'} busy={save.busy} disabled={!dirty}>
-        Save changes
-      </Button>
-      <Button icon={Send} variant={dirty ? 'plain' : 'primary'} busy={submit.busy} disabled={dirty} title={dirty ? 'Save the changes first' : undefined} onClick={submitNow}>
-        Submit
-      </Button>
-    </>
-  );
+  const buttons =
+    base === null ? (
+      <>
+        <Button type="submit" variant="primary" busy={draft.saving}>
+          Save expense
+        </Button>
+        <Button variant="quiet" onClick={cancel}>
+          Cancel
+        </Button>
+      </>
+    ) : (
+      <>
+        <Button type="submit" variant={dirty ? 'primary' : 'plain'} busy={draft.saving} disabled={!dirty}>
+          Save changes
+        </Button>
+        <Button
+          icon={Send}
+          variant={dirty ? 'plain' : 'primary'}
+          busy={submit.busy}
+          disabled={dirty || draft.saving}
+          title={dirty ? 'Save the changes first' : undefined}
+          onClick={() => void submit.run({ expenseId: id }, { expected: base.expected })}
+        >
+          Submit
+        </Button>
+        {dirty && !draft.saving && (
+          <Button variant="quiet" onClick={draft.release}>
+            Undo changes
+          </Button>
+        )}
+      </>
+    );
   return (
     <>
-      <PanelHeader title={isSubmitted(data) ? 'Submitted expense' : 'Draft expense'} badge={sync} />
-      <ParkedNotice kind="expense" id={id} />
-      {changedMeanwhile && <ChangedMeanwhile onRelease={release} />}
+      <PanelHeader title={base === null ? 'New expense' : submitted ? 'Submitted expense' : 'Draft expense'} badge={expense?.sync} />
+      {base !== null && <ParkedNotice kind="expense" id={id} />}
+      {draft.changedMeanwhile && <ChangedMeanwhile onRelease={draft.release} />}
       <ExpenseForm
-        key={JSON.stringify([expenseFields(base.data), fixed])}
-        initial={expenseFields(base.data)}
-        errors={{ ...submit.errors, ...save.errors }}
+        fields={fields}
+        onChange={draft.type}
+        errors={{ ...submit.errors, ...update.errors, ...create.errors }}
         categories={categories}
-        readOnly={fixed}
-        onDirty={onDirty}
-        onSave={(content) => void saveChanges(content)}
-        actions={(dirty) => !fixed && buttons(dirty)}
+        readOnly={fixed || submit.busy}
+        autoFocus={base === null}
+        onSave={(content) => void save(content)}
+        actions={!fixed && buttons}
       />
-      <RecordFooter record={expense} />
+      {expense !== undefined && <RecordFooter record={expense} />}
     </>
   );
 }

@@ -5,6 +5,7 @@ import { useShortcuts } from '../app/shortcuts.ts';
 import { useTitle } from '../app/useTitle.ts';
 import { useRecords } from '../records/useRecords.ts';
 import { ListStatus } from '../records/ListStatus.tsx';
+import { usePartition } from '../session/PartitionContext.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
 import { Button } from '../ui/Button.tsx';
 import { EmptyState, SkeletonRows } from '../ui/states.tsx';
@@ -17,7 +18,9 @@ import { filterExpenses, sortExpenses, type Expense, type ExpenseFilter } from '
 /** The list, and beside it (over it on a small screen) the expense `id`, or a new one for `new`. */
 export function ExpensesPage({ id }: { id: string | null }) {
   const [, navigate] = useLocation();
+  const { drafts } = usePartition();
   const list = useRecords('expense');
+  const recordId = id === 'new' ? drafts.nextId('expense') : id;
   useTitle('Expenses');
   const [filter, setFilter] = useState<ExpenseFilter>('all');
   const [search, setSearch] = useState('');
@@ -90,7 +93,7 @@ export function ExpensesPage({ id }: { id: string | null }) {
           </VirtualList>
         )}
       </section>
-      {id !== null && <ExpensePanel key={id} id={id} list={list} categories={categories} />}
+      {recordId !== null && <ExpensePanel key={recordId} id={recordId} isNew={id === 'new'} list={list} categories={categories} />}
     </div>
   );
 

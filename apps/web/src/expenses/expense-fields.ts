@@ -1,4 +1,4 @@
-import type { ExpenseCreateV1, ExpenseData, ExpenseUpdateV1 } from '../generated/erp.ts';
+import type { ExpenseCreateV1, ExpenseUpdateV1 } from '../generated/erp.ts';
 import { amountText, decimalsOf, parseAmount, type Amount } from '../money/money.ts';
 import type { FieldErrors } from '../records/field-errors.ts';
 
@@ -43,7 +43,7 @@ export function createPayload(expenseId: string, { category, ...content }: Expen
 }
 
 /** Only what differs; null when nothing does. */
-export function updatePayload(expenseId: string, before: ExpenseData, after: ExpenseContent): ExpenseUpdateV1 | null {
+export function updatePayload(expenseId: string, before: ExpenseContent, after: ExpenseContent): ExpenseUpdateV1 | null {
   const changed = Object.entries(after).filter(([field, value]) => before[field as keyof ExpenseContent] !== value);
   return changed.length === 0 ? null : { expenseId, ...(Object.fromEntries(changed) as Partial<ExpenseContent>) };
 }

@@ -1,27 +1,36 @@
 import { ArrowLeft } from 'lucide-react';
-import { useState, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import type { OverlaidRecord, RecordSyncStatus } from 'offline-web';
-import { Link, useLocation } from 'wouter';
+import { Link } from 'wouter';
 import type { InvoiceData } from '../generated/erp.ts';
 import { ChangedMeanwhile } from '../records/ChangedMeanwhile.tsx';
-import { newId } from '../records/new-id.ts';
 import { RecordFooter } from '../records/RecordFooter.tsx';
 import { RecordMissing } from '../records/RecordMissing.tsx';
+import { useDraft, type DraftForm } from '../records/useDraft.ts';
 import { useErpCommand } from '../records/useErpCommand.ts';
-import { useHeldRecord } from '../records/useHeldRecord.ts';
+import { useNewRecord } from '../records/useNewRecord.ts';
 import type { Records } from '../records/useRecords.ts';
 import { ParkedNotice } from '../sync/ParkedNotice.tsx';
 import { SyncBadge } from '../sync/SyncBadge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { InvoiceForm } from './InvoiceForm.tsx';
-import { emptyLine, invoiceFields, type InvoiceContent } from './invoice-fields.ts';
+import { emptyLine, invoiceFields, type InvoiceContent, type InvoiceFields } from './invoice-fields.ts';
 
-/** One invoice draft; `new` for one that is to be. */
-export function InvoiceEditor({ id, list }: { id: string; list: Records<InvoiceData> }) {
-  if (id === 'new') return <NewInvoice currency={list.records.at(-1)?.data.currency ?? 'EUR'} />;
+interface InvoiceEditorProps {
+  /** Of a new one: the id that it is going to have. */
+  id: string;
+  /** Whether the address asks for a new one. */
+  isNew: boolean;
+  list: Records<InvoiceData>;
+}
+
+/** One invoice draft, or one that is to be: the same form before and after it is made. */
+export function InvoiceEditor({ id, isNew, list }: InvoiceEditorProps) {
   const invoice = list.records.find((one) => one.id === id);
-  if (invoice !== undefined) return <ExistingInvoice invoice={invoice} />;
-  return <RecordMissing noun="invoice" back="/invoices" list={list} />;
+  const empty = { ...invoiceFields({ currency: list.records.at(-1)?.data.currency ?? 'EUR' }), lines: [emptyLine()] };
+  const draft = useDraft<InvoiceContent, InvoiceFields>(invoiceFields, id, invoice, empty);
+  if (draft.base === null && !isNew) return <RecordMissing noun="invoice" back="/invoices" list={list} />;
+  return <Editor id={id} invoice={invoice} draft={draft} />;
 }
 
 function Frame({ title, sync, children }: { title: string; sync?: RecordSyncStatus; children: ReactNode }) {
@@ -40,74 +49,75 @@ function Frame({ title, sync, children }: { title: string; sync?: RecordSyncStat
   );
 }
 
-function NewInvoice({ currency }: { currency: string }) {
-  const [, navigate] = useLocation();
-  const { run, busy, errors } = useErpCommand('INVOICE_DRAFT_CREATE_V1');
-  const [invoiceId] = useState(newId);
-  const [initial] = useState(() => ({ ...invoiceFields({ currency }), lines: [emptyLine()] }));
+interface EditorProps {
+  id: string;
+  /** Absent while this device does not show it yet. */
+  invoice: OverlaidRecord<InvoiceData> | undefined;
+  draft: DraftForm<InvoiceContent, InvoiceFields>;
+}
+
+function Editor({ id, invoice, draft }: EditorProps) {
+  const { base, dirty, saving } = draft;
+  const { made, cancel } = useNewRecord('invoice', id, '/invoices');
+  const create = useErpCommand('INVOICE_DRAFT_CREATE_V1');
+  const update = useErpCommand('INVOICE_DRAFT_UPDATE_V1');
+  const fixed = invoice?.sync === 'conflict' || invoice?.sync === 'failed' || invoice?.sync === 'held';
   const save = async (content: InvoiceContent) => {
-    if (await run({ invoiceId, ...content })) navigate(`/invoices/${invoiceId}`, { replace: true });
+    if (base === null) {
+      if (await draft.save(content, () => create.run({ invoiceId: id, ...content }))) made();
+      return;
+    }
+    const payload = changedContent(base.data, content);
+    if (payload === null) draft.release();
+    else await draft.save({ ...base.data, ...content }, () => update.run({ invoiceId: id, ...payload }, { expected: base.expected }));
   };
-  return (
-    <Frame title="New invoice">
-      <InvoiceForm
-        initial={initial}
-        errors={errors}
-        autoFocus
-        onSave={(content) => void save(content)}
-        actions={() => (
-          <>
-            <Button type="submit" variant="primary" busy={busy}>
-              Save draft
-            </Button>
-            <Link className="button button-quiet" href="/invoices">
-              Cancel
-            </Link>
-          </>
+  const buttons =
+    base === null ? (
+      <>
+        <Button type="submit" variant="primary" busy={saving}>
+          Save draft
+        </Button>
+        <Button variant="quiet" onClick={cancel}>
+          Cancel
+        </Button>
+      </>
+    ) : (
+      <>
+        <Button type="submit" variant={dirty ? 'primary' : 'plain'} busy={saving} disabled={!dirty}>
+          Save changes
+        </Button>
+        {dirty && !saving && (
+          <Button variant="quiet" onClick={draft.release}>
+            Undo changes
+          </Button>
         )}
-      />
-    </Frame>
-  );
-}
-
-function ExistingInvoice({ invoice }: { invoice: OverlaidRecord<InvoiceData> }) {
-  const { id, sync } = invoice;
-  const { base, changedMeanwhile, onDirty, release } = useHeldRecord(invoice);
-  const { run, busy, errors } = useErpCommand('INVOICE_DRAFT_UPDATE_V1');
-  const fixed = sync === 'conflict' || sync === 'failed' || sync === 'held';
-  const save = async (content: InvoiceContent) => {
-    if (await run({ invoiceId: id, ...changedContent(base.data, content) }, { expected: base.expected })) release();
-  };
+      </>
+    );
   return (
-    <Frame title={invoice.data.customer} sync={sync}>
-      <ParkedNotice kind="invoice" id={id} />
-      {changedMeanwhile && <ChangedMeanwhile onRelease={release} />}
+    <Frame title={base === null ? 'New invoice' : base.data.customer} sync={invoice?.sync}>
+      {base !== null && <ParkedNotice kind="invoice" id={id} />}
+      {draft.changedMeanwhile && <ChangedMeanwhile onRelease={draft.release} />}
       <InvoiceForm
-        key={JSON.stringify([base.data, fixed])}
-        initial={invoiceFields(base.data)}
-        errors={errors}
+        fields={draft.fields}
+        onChange={draft.type}
+        errors={{ ...update.errors, ...create.errors }}
         readOnly={fixed}
-        onDirty={onDirty}
+        autoFocus={base === null}
         onSave={(content) => void save(content)}
-        actions={(dirty) =>
-          !fixed && (
-            <Button type="submit" variant={dirty ? 'primary' : 'plain'} busy={busy} disabled={!dirty}>
-              Save changes
-            </Button>
-          )
-        }
+        actions={!fixed && buttons}
       />
-      <RecordFooter record={invoice} />
+      {invoice !== undefined && <RecordFooter record={invoice} />}
     </Frame>
   );
 }
 
-/** Only what differs. */
-function changedContent(before: InvoiceData, after: InvoiceContent): Partial<InvoiceContent> {
+/** Only what differs; null when nothing does. */
+function changedContent(before: InvoiceContent, after: InvoiceContent): Partial<InvoiceContent> | null {
   const plain = before.lines.map(({ description, quantity, unitPriceMinor, taxRateBp }) => ({ description, quantity, unitPriceMinor, taxRateBp }));
-  return {
+  const changed = {
     ...(before.customer === after.customer ? {} : { customer: after.customer }),
     ...(before.currency === after.currency ? {} : { currency: after.currency }),
     ...(JSON.stringify(plain) === JSON.stringify(after.lines) ? {} : { lines: after.lines }),
   };
+  return Object.keys(changed).length === 0 ? null : changed;
 }

@@ -7,21 +7,20 @@ import { Field } from '../ui/Field.tsx';
 import { FormErrors, onCtrlEnter } from '../ui/form.tsx';
 import { InvoiceLines } from './InvoiceLines.tsx';
 import { InvoiceTotals } from './InvoiceTotals.tsx';
-import { previewContent, readInvoice, sameInvoice, shownPointer, type InvoiceContent, type InvoiceFields } from './invoice-fields.ts';
+import { previewContent, readInvoice, shownPointer, type InvoiceContent, type InvoiceFields } from './invoice-fields.ts';
 
 interface InvoiceFormProps {
-  initial: InvoiceFields;
+  fields: InvoiceFields;
+  onChange: (fields: InvoiceFields) => void;
   /** What the engine or the server said of the fields, by pointer into what was sent. */
   errors: FieldErrors;
   readOnly?: boolean;
   autoFocus?: boolean;
-  onDirty?: (dirty: boolean) => void;
   onSave: (content: InvoiceContent) => void;
-  actions: (dirty: boolean) => ReactNode;
+  actions: ReactNode;
 }
 
-export function InvoiceForm({ initial, errors, readOnly = false, autoFocus = false, onDirty, onSave, actions }: InvoiceFormProps) {
-  const [fields, setFields] = useState(initial);
+export function InvoiceForm({ fields, onChange, errors, readOnly = false, autoFocus = false, onSave, actions }: InvoiceFormProps) {
   const [unread, setUnread] = useState<FieldErrors>({});
   const preview = useInvoicePreview(fields);
   const shown: FieldErrors = {
@@ -29,10 +28,8 @@ export function InvoiceForm({ initial, errors, readOnly = false, autoFocus = fal
     ...unread,
   };
   const set = (change: Partial<InvoiceFields>) => {
-    const next = { ...fields, ...change };
-    setFields(next);
     setUnread({});
-    onDirty?.(!sameInvoice(initial, next));
+    onChange({ ...fields, ...change });
   };
   const save = () => {
     const read = readInvoice(fields);
@@ -86,7 +83,7 @@ export function InvoiceForm({ initial, errors, readOnly = false, autoFocus = fal
         />
       </fieldset>
       <InvoiceTotals invoice={preview.invoice} currency={fields.currency} />
-      <div className="form-actions">{actions(!sameInvoice(initial, fields))}</div>
+      <div className="form-actions">{actions}</div>
     </form>
   );
 }

@@ -8,6 +8,7 @@ import type { InvoiceData } from '../generated/erp.ts';
 import { formatMoney } from '../money/money.ts';
 import { ListStatus } from '../records/ListStatus.tsx';
 import { useRecords } from '../records/useRecords.ts';
+import { usePartition } from '../session/PartitionContext.tsx';
 import { SyncBadge } from '../sync/SyncBadge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { EmptyState, SkeletonRows } from '../ui/states.tsx';
@@ -23,6 +24,7 @@ type InvoiceFilter = 'all' | 'unsynced';
 /** The list, or in its place the invoice `id`, or a new one for `new`. */
 export function InvoicesPage({ id }: { id: string | null }) {
   const [, navigate] = useLocation();
+  const { drafts } = usePartition();
   const list = useRecords('invoice');
   useTitle('Invoices');
   const [filter, setFilter] = useState<InvoiceFilter>('all');
@@ -38,7 +40,10 @@ export function InvoicesPage({ id }: { id: string | null }) {
   const sorted = useMemo(() => sortInvoices(list.records), [list.records]);
   const shown = useMemo(() => filterInvoices(sorted, filter, wanted), [sorted, filter, wanted]);
   const unsynced = useMemo(() => sorted.filter(({ sync }) => sync !== 'synced').length, [sorted]);
-  if (id !== null) return <InvoiceEditor key={id} id={id} list={list} />;
+  if (id !== null) {
+    const recordId = id === 'new' ? drafts.nextId('invoice') : id;
+    return <InvoiceEditor key={recordId} id={recordId} isNew={id === 'new'} list={list} />;
+  }
   return (
     <section className="split-list" aria-label="Invoices">
       <header className="page-header">

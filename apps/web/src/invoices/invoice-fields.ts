@@ -32,13 +32,15 @@ export function emptyLine(taxRate = '19'): LineFields {
   return { key: String(lastKey), description: '', quantity: '1', unitPrice: '', taxRate };
 }
 
-export function invoiceFields({ customer = '', currency = 'EUR', lines = [] }: Partial<InvoiceContent>): InvoiceFields {
+/** With as many lines as `like` has, they are the same lines. */
+export function invoiceFields({ customer = '', currency = 'EUR', lines = [] }: Partial<InvoiceContent>, like?: InvoiceFields): InvoiceFields {
   const decimals = decimalsOf(currency);
+  const known = like?.lines.length === lines.length ? like.lines : [];
   return {
     customer,
     currency,
-    lines: lines.map((line) => ({
-      key: emptyLine().key,
+    lines: lines.map((line, index) => ({
+      key: known[index]?.key ?? emptyLine().key,
       description: line.description,
       quantity: String(line.quantity),
       unitPrice: amountText(line.unitPriceMinor, decimals),
@@ -99,9 +101,4 @@ export function previewContent({ customer, currency, lines }: InvoiceFields): { 
     read.push({ ...line, description: line.description === '' ? '–' : line.description });
   }
   return { content: { customer: customer.trim() === '' ? '–' : customer.trim(), currency, lines: read }, keys };
-}
-
-export function sameInvoice(a: InvoiceFields, b: InvoiceFields): boolean {
-  const plain = ({ customer, currency, lines }: InvoiceFields) => JSON.stringify([customer, currency, lines.map(({ key: _, ...line }) => line)]);
-  return plain(a) === plain(b);
 }

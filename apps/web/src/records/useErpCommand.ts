@@ -1,12 +1,13 @@
 import { useCommand, useOfflineClient, type CommandExtras } from 'offline-react';
 import { useMemo } from 'react';
+import type { EnqueuedCommand } from 'offline-web';
 import type { CommandPayloads } from '../generated/erp.ts';
 import { toast } from '../ui/toasts.tsx';
 import { errorsOf, NO_ERRORS, type FieldErrors } from './field-errors.ts';
 
 export interface ErpCommand<Payload> {
-  /** Resolves with true once the command is on the device's disk, with false when it was refused: `errors` then say why. */
-  run: (payload: Payload, extras?: CommandExtras) => Promise<boolean>;
+  /** Resolves with the command once it is on the device's disk, with null when it was refused: `errors` then say why. */
+  run: (payload: Payload, extras?: CommandExtras) => Promise<EnqueuedCommand | null>;
   busy: boolean;
   errors: FieldErrors;
 }
@@ -18,14 +19,15 @@ export function useErpCommand<Type extends keyof CommandPayloads>(type: Type): E
   return useMemo(
     () => ({
       async run(payload, extras) {
+        let command: EnqueuedCommand;
         try {
-          await enqueue(payload, extras);
+          command = await enqueue(payload, extras);
         } catch {
-          return false;
+          return null;
         }
         const { verdict } = client.connectivity.get();
         if (verdict !== 'online' && verdict !== 'unknown') toast('Saved on this device. It is sent once the server answers.');
-        return true;
+        return command;
       },
       busy: state === 'saving',
       errors: error === null ? NO_ERRORS : errorsOf(error),

@@ -1,6 +1,7 @@
 import { QueryClient } from '@tanstack/react-query';
 import { createOfflineClient, type OfflineClient, type Readable } from 'offline-web';
 import { createStore, type Store } from '../app/store.ts';
+import { createDrafts, type Drafts } from '../records/drafts.ts';
 import { createPreview, type Preview } from '../records/preview.ts';
 import { followOutcomes } from '../records/refresh.ts';
 import { HttpError, request } from '../server/http.ts';
@@ -16,6 +17,7 @@ export interface Partition {
   readonly queryClient: QueryClient;
   readonly cache: OfflineQueryCache;
   readonly preview: Preview;
+  readonly drafts: Drafts;
   /** Whether the server refused the token: reading and sending wait for a sign-in, all else goes on. */
   readonly needsSignIn: Readable<boolean>;
   /** Asks the server with this partition's token. */
@@ -101,7 +103,7 @@ async function open(userId: string, workspaceId: string): Promise<Opened> {
       throw error;
     }
   };
-  const partition: Partition = { workspaceId, userId, client, queryClient, cache, preview, needsSignIn, get };
+  const partition: Partition = { workspaceId, userId, client, queryClient, cache, preview, drafts: createDrafts(), needsSignIn, get };
   const stops = [watchLogin(partition, needsSignIn), followOutcomes(partition)];
   return { partition, stop: () => stops.forEach((stop) => stop()) };
 }

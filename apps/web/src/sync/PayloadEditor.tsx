@@ -1,13 +1,15 @@
 import type { OutboxEntry } from 'offline-web';
-import type { ReactNode } from 'react';
-import { expenseFields, type ExpenseContent } from '../expenses/expense-fields.ts';
+import { useState, type ReactNode } from 'react';
+import { expenseFields, type ExpenseContent, type ExpenseFields } from '../expenses/expense-fields.ts';
 import { ExpenseForm } from '../expenses/ExpenseForm.tsx';
-import { invoiceFields, type InvoiceContent } from '../invoices/invoice-fields.ts';
+import { invoiceFields, type InvoiceContent, type InvoiceFields } from '../invoices/invoice-fields.ts';
 import { InvoiceForm } from '../invoices/InvoiceForm.tsx';
 import type { FieldErrors } from '../records/field-errors.ts';
 
 interface PayloadEditorProps {
   entry: OutboxEntry;
+  /** While it is being stored nothing more can be typed: then it is on its way. */
+  busy: boolean;
   /** What the record looks like without this command, as far as known. */
   base: unknown;
   errors: FieldErrors;
@@ -20,29 +22,34 @@ export function isEditable(type: string): boolean {
   return /^(?:EXPENSE|INVOICE_DRAFT)_(?:CREATE|UPDATE)_V\d+$/u.test(type);
 }
 
-/** The form of the record, filled with what the command says. */
-export function PayloadEditor({ entry, base, errors, onSave, actions }: PayloadEditorProps) {
+/** The form of the record, filled with what the command says. It keeps to the record that it began with: news of it must not slip under what is typed. */
+export function PayloadEditor({ entry, base: newest, ...rest }: PayloadEditorProps) {
+  const [base] = useState(newest);
   const said = asObject(entry.payload);
   const known = { ...asObject(base), ...said };
-  if (entry.type.startsWith('EXPENSE')) {
-    return (
-      <ExpenseForm
-        initial={expenseFields(known as Partial<ExpenseContent>)}
-        errors={errors}
-        categories={[]}
-        onSave={(content) => onSave({ expenseId: said['expenseId'], ...relevant(content, entry, base) })}
-        actions={() => actions}
-      />
-    );
-  }
-  return (
-    <InvoiceForm
-      initial={invoiceFields(known as Partial<InvoiceContent>)}
-      errors={errors}
-      onSave={(content) => onSave({ invoiceId: said['invoiceId'], ...relevant(content, entry, base) })}
-      actions={() => actions}
-    />
+  const payloadOf = (content: object) => relevant(content, entry, base);
+  return entry.type.startsWith('EXPENSE') ? (
+    <ExpensePayload {...rest} initial={expenseFields(known as Partial<ExpenseContent>)} payloadOf={(content) => ({ expenseId: said['expenseId'], ...payloadOf(content) })} />
+  ) : (
+    <InvoicePayload {...rest} initial={invoiceFields(known as Partial<InvoiceContent>)} payloadOf={(content) => ({ invoiceId: said['invoiceId'], ...payloadOf(content) })} />
   );
+}
+
+interface PayloadProps<Fields> extends Omit<PayloadEditorProps, 'entry' | 'base'> {
+  initial: Fields;
+  payloadOf: (content: object) => object;
+}
+
+function ExpensePayload({ initial, payloadOf, busy, errors, onSave, actions }: PayloadProps<ExpenseFields>) {
+  const [fields, setFields] = useState(initial);
+  const save = (content: ExpenseContent) => onSave(payloadOf(content));
+  return <ExpenseForm fields={fields} onChange={setFields} readOnly={busy} errors={errors} categories={[]} onSave={save} actions={actions} />;
+}
+
+function InvoicePayload({ initial, payloadOf, busy, errors, onSave, actions }: PayloadProps<InvoiceFields>) {
+  const [fields, setFields] = useState(initial);
+  const save = (content: InvoiceContent) => onSave(payloadOf(content));
+  return <InvoiceForm fields={fields} onChange={setFields} readOnly={busy} errors={errors} onSave={save} actions={actions} />;
 }
 
 /** All of a creation; of an update what it said before, and what differs from the record now. A creation leaves out what is empty. */

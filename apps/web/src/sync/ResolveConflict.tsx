@@ -26,6 +26,7 @@ export function ResolveConflict({ entry, conflict, onDiscard }: ResolveConflictP
         <PayloadEditor
           entry={entry}
           base={conflict.serverSnapshot}
+          busy={retry.busy}
           errors={retry.errors}
           onSave={(payload) => void retry.run(payload)}
           actions={

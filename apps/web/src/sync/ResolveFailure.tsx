@@ -22,6 +22,7 @@ export function ResolveFailure({ entry, onDiscard }: { entry: OutboxEntry; onDis
         <PayloadEditor
           entry={entry}
           base={base}
+          busy={retry.busy}
           errors={errors}
           onSave={(payload) => void retry.run(payload)}
           actions={
