@@ -40,7 +40,7 @@ export interface OfflineQueryCache {
 }
 
 /**
- * Makes the persister. A query without data takes its stored result, dated as of then, and is fetched again at once when that is stale; each fetch
+ * Makes the persister. A query without data takes its stored result, dated as of then, and is fetched again at once; each fetch
  * stores what it brought. TanStack's own per-query persister has no limits, no least-recently-used order and no bounded reopening, and the released one
  * is pinned to another version of its core than the rest.
  */
@@ -79,10 +79,12 @@ async function save(store: CacheStore, hash: string, data: unknown): Promise<voi
   if (data !== undefined) await store.put({ hash, body: JSON.stringify(data), savedAt: Date.now() });
 }
 
-/** Runs after the query took the result for news of this moment. */
+/**
+ * Runs after the query took the result for news of this moment. Fresh or not, the server is asked: a reload is how a person asks for news. A page
+ * that is left meanwhile breaks the fetch off; marked invalid, the data is fetched by the next one.
+ */
 function redate(query: Query, savedAt: number): void {
-  query.setState({ dataUpdatedAt: savedAt });
-  if (!query.isStale()) return;
+  query.setState({ dataUpdatedAt: savedAt, isInvalidated: true });
   query.fetch().catch(() => {
     // The query's own state carries the error, next to the restored data.
   });

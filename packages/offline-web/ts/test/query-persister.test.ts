@@ -105,7 +105,7 @@ describe('restoring', () => {
     expect(await ask(queries, KEY, offline)).toEqual({ says: 'server' });
   });
 
-  it('dates restored data as of then, and fetches it again when that is stale', async () => {
+  it('dates restored data as of then, and fetches it again', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
     await stored(KEY);
     vi.setSystemTime(9_000_000);
@@ -120,17 +120,31 @@ describe('restoring', () => {
     stop();
   });
 
-  it('does not fetch restored data that is still fresh', async () => {
-    vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
+  it('fetches restored data again even when it is fresh: a reload asks for news', async () => {
     await stored(KEY);
-    vi.setSystemTime(1_010_000);
     const { queries } = load();
-    const queryFn = vi.fn(offline);
-    const observer = new QueryObserver(queries, { queryKey: KEY, queryFn, staleTime: 60_000 });
+    const observer = new QueryObserver(queries, { queryKey: KEY, queryFn: () => Promise.resolve({ says: 'news' }), staleTime: 60_000 });
     const stop = observer.subscribe(() => undefined);
-    await vi.waitFor(() => expect(observer.getCurrentResult().dataUpdatedAt).toBe(1_000_000));
-    expect(observer.getCurrentResult()).toMatchObject({ data: { says: 'server' }, isStale: false, fetchStatus: 'idle' });
-    expect(queryFn).not.toHaveBeenCalled();
+    await vi.waitFor(() => expect(observer.getCurrentResult().data).toEqual({ says: 'news' }));
+    stop();
+  });
+
+  it('fetches restored data for the next page when the first one is left before the answer', async () => {
+    await stored(KEY);
+    const { queries } = load();
+    let asked = 0;
+    const queryFn = ({ signal }: { signal: AbortSignal }): Promise<unknown> => {
+      asked += 1;
+      if (asked > 1) return Promise.resolve({ says: 'news' });
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('left'))));
+    };
+    const options = { queryKey: KEY, queryFn, staleTime: 60_000 };
+    const leave = new QueryObserver(queries, options).subscribe(() => undefined);
+    await vi.waitFor(() => expect(asked).toBe(1));
+    leave();
+    const next = new QueryObserver(queries, options);
+    const stop = next.subscribe(() => undefined);
+    await vi.waitFor(() => expect(next.getCurrentResult().data).toEqual({ says: 'news' }));
     stop();
   });
 
