@@ -127,7 +127,7 @@ test('what is typed and not saved survives a look at another page, and can be un
   await ana.open('expenses');
   await ana.row(id).click();
   await expect(main.getByLabel('Description')).toHaveValue('Coffee for two');
-  await main.getByRole('button', { name: 'Undo changes' }).click();
+  await main.getByRole('button', { name: 'Undo' }).click();
   await expect(main.getByLabel('Description')).toHaveValue('Coffee');
 
   await main.getByRole('link', { name: 'New expense' }).first().click();
@@ -139,4 +139,21 @@ test('what is typed and not saved survives a look at another page, and can be un
   await main.getByRole('button', { name: 'Cancel' }).click();
   await main.getByRole('link', { name: 'New expense' }).first().click();
   await expect(main.getByLabel('Description')).toHaveValue('');
+});
+
+test('a reload with something unsaved asks first, and without does not', async ({ ana }) => {
+  const { page } = ana;
+  const asked: string[] = [];
+  page.on('dialog', (dialog) => {
+    asked.push(dialog.type());
+    void dialog.accept();
+  });
+  const id = await ana.newExpense('Coffee', '3.20');
+  await page.reload();
+  expect(asked).toEqual([]);
+  await page.getByRole('main').getByLabel('Description').fill('Coffee for two');
+  await page.reload();
+  expect(asked).toEqual(['beforeunload']);
+  await expect(page.getByRole('main').getByLabel('Description')).toHaveValue('Coffee');
+  await expect(ana.row(id)).toContainText('Coffee');
 });

@@ -27,6 +27,7 @@ export function Shell({ session }: { session: Session }) {
   const [dialog, setDialog] = useState<'shortcuts' | 'sign-out' | null>(null);
   usePhase();
   useBadNews();
+  useUnsavedWarning();
   useEffect(() => rememberWorkspace(workspaceId), [workspaceId]);
   useShortcuts({
     'g e': () => navigate('/expenses'),
@@ -65,6 +66,18 @@ export function Shell({ session }: { session: Session }) {
       {dialog === 'sign-out' && <SignOutDialog session={session} onClose={() => setDialog(null)} />}
     </div>
   );
+}
+
+/** The browser asks before it throws away what is typed and not saved. */
+function useUnsavedWarning(): void {
+  const { drafts } = usePartition();
+  useEffect(() => {
+    const onLeave = (event: BeforeUnloadEvent) => {
+      if (drafts.dirty) event.preventDefault();
+    };
+    window.addEventListener('beforeunload', onLeave);
+    return () => window.removeEventListener('beforeunload', onLeave);
+  }, [drafts]);
 }
 
 /** For tests and styles: what sync is doing, on the root element. */

@@ -109,7 +109,7 @@ function ExpenseEditor({ id, expense, draft, categories }: EditorProps) {
         </Button>
         {dirty && !draft.saving && (
           <Button variant="quiet" onClick={draft.release}>
-            Undo changes
+            Undo
           </Button>
         )}
       </>

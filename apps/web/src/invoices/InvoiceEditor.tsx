@@ -88,7 +88,7 @@ function Editor({ id, invoice, draft }: EditorProps) {
         </Button>
         {dirty && !saving && (
           <Button variant="quiet" onClick={draft.release}>
-            Undo changes
+            Undo
           </Button>
         )}
       </>
