@@ -27,16 +27,21 @@ export function ExpensesPage({ id }: { id: string | null }) {
   const searchBox = useRef<HTMLInputElement>(null);
   const wanted = useDeferredValue(search);
   const narrow = useNarrow();
-  useShortcuts({
-    n: () => navigate('/expenses/new'),
-    '/': () => searchBox.current?.focus(),
-    Escape: () => navigate('/expenses'),
-  });
-
   const sorted = useMemo(() => sortExpenses(list.records), [list.records]);
   const shown = useMemo(() => filterExpenses(sorted, filter, wanted), [sorted, filter, wanted]);
   const categories = useMemo(() => categoriesOf(sorted), [sorted]);
   const unsynced = useMemo(() => sorted.filter(({ sync }) => sync !== 'synced').length, [sorted]);
+  const move = (step: 1 | -1) => {
+    const next = shown[Math.max(0, shown.findIndex((expense) => expense.id === id) + step)];
+    if (next !== undefined) navigate(`/expenses/${next.id}`, { replace: id !== null });
+  };
+  useShortcuts({
+    n: () => navigate('/expenses/new'),
+    '/': () => searchBox.current?.focus(),
+    ArrowDown: () => move(1),
+    ArrowUp: () => move(-1),
+    Escape: () => navigate('/expenses'),
+  });
 
   return (
     <div className={id === null ? 'split' : 'split split-open'}>
@@ -87,7 +92,6 @@ export function ExpensesPage({ id }: { id: string | null }) {
             idOf={idOf}
             rowHeight={narrow ? 68 : 52}
             selectedId={id}
-            onMove={(expense) => navigate(`/expenses/${expense.id}`, { replace: id !== null })}
           >
             {(expense) => <ExpenseRow expense={expense} selected={expense.id === id} />}
           </VirtualList>

@@ -18,7 +18,10 @@ export function useNewRecord(kind: RecordKind, id: string, list: string): { made
     made: () => {
       drafts.renew(kind);
       // Who has gone elsewhere meanwhile stays there.
-      if (here.current) navigate(`${list}/${id}`, { replace: true });
+      if (!here.current) return;
+      navigate(`${list}/${id}`, { replace: true });
+      // Whoever does not type on is done with it: his next key is a shortcut, such as `n` for the next one.
+      if (drafts.get(id)?.dirty !== true) document.querySelector<HTMLElement>('main')?.focus();
     },
     cancel: () => {
       drafts.set(id, null);

@@ -1,5 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 
 interface VirtualListProps<Item> {
   label: string;
@@ -9,14 +9,12 @@ interface VirtualListProps<Item> {
   children: (item: Item) => ReactNode;
   /** Height of a row in pixels on a wide and on a narrow screen. */
   rowHeight: number;
-  /** Scrolled into sight when it changes. */
+  /** Scrolled into sight when it changes; the focus goes along when it is in the list. */
   selectedId?: string | null;
-  /** Arrow keys within the list ask for the neighbour of the selected row. */
-  onMove?: (item: Item) => void;
 }
 
 /** A list of which only the rows in sight exist. */
-export function VirtualList<Item>({ label, items, idOf, children, rowHeight, selectedId = null, onMove }: VirtualListProps<Item>) {
+export function VirtualList<Item>({ label, items, idOf, children, rowHeight, selectedId = null }: VirtualListProps<Item>) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtualizer = useVirtualizer({
     count: items.length,
@@ -34,19 +32,15 @@ export function VirtualList<Item>({ label, items, idOf, children, rowHeight, sel
     virtualizer.measure();
   }, [virtualizer, rowHeight]);
   useEffect(() => {
-    if (selected >= 0) virtualizer.scrollToIndex(selected, { align: 'auto' });
+    if (selected < 0) return;
+    virtualizer.scrollToIndex(selected, { align: 'auto' });
+    const list = scroller.current;
+    if (list?.contains(document.activeElement)) list.querySelector<HTMLElement>(`[aria-posinset="${selected + 1}"] a`)?.focus({ preventScroll: true });
     // oxlint-disable-next-line react/exhaustive-deps -- only a new selection scrolls; a row that moves because of an edit does not.
   }, [selectedId]);
 
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (onMove === undefined || (event.key !== 'ArrowDown' && event.key !== 'ArrowUp')) return;
-    const next = items[Math.max(0, selected + (event.key === 'ArrowDown' ? 1 : -1))];
-    if (next === undefined) return;
-    event.preventDefault();
-    onMove(next);
-  };
   return (
-    <div className="list-scroll" ref={scroller} onKeyDown={onKeyDown} role="list" aria-label={label} tabIndex={-1}>
+    <div className="list-scroll" ref={scroller} role="list" aria-label={label} tabIndex={-1}>
       <div style={{ height: virtualizer.getTotalSize(), position: 'relative' }} role="presentation">
         {virtualizer.getVirtualItems().map(({ index, key, start }) => {
           const item = items[index];
