@@ -1,3 +1,5 @@
+import type { Page } from '@playwright/test';
+
 import { app } from './support/app.ts';
 import { expect, firstPage, test } from './support/test.ts';
 
@@ -32,6 +34,40 @@ test('nothing of one user or workspace is seen by another on the same device', a
   await expect(person.rows()).toHaveCount(0);
 });
 
+test('what is unsynced at sign-out is kept unseen until its author is back, or deleted when he says so twice', async ({ ana, server, wire }) => {
+  const { page } = ana;
+  const context = page.context();
+  await context.setOffline(true);
+  const kept = await ana.newExpense('Canary that is kept', '12.00');
+  await openSignOut(page);
+  const dialog = page.getByRole('dialog');
+  await expect(dialog).toContainText('1 change of Ana did not reach the server');
+  await dialog.getByRole('button', { name: 'Sign out, keep them here' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await context.setOffline(false);
+
+  const cleo = app(page, wire.url);
+  await cleo.signIn('Cleo', 'Globex');
+  await expect(page.getByText('No expenses yet')).toBeVisible();
+  await expect(page.getByText('canary')).toHaveCount(0);
+  expect(await server.records('acme', 'expense')).toEqual([]);
+  await signOut(page);
+
+  await ana.signIn('Ana', 'Acme');
+  await expect(ana.row(kept)).toHaveAttribute('data-sync', 'synced');
+  await context.setOffline(true);
+  await ana.newExpense('Thrown away', '13.00');
+  await openSignOut(page);
+  await dialog.getByRole('button', { name: 'Sign out and delete them' }).click();
+  await dialog.getByRole('button', { name: 'Yes, delete 1 change' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await context.setOffline(false);
+  await ana.signIn('Ana', 'Acme');
+  await expect(ana.rows()).toHaveCount(1);
+  await ana.everythingSynced();
+  expect((await server.records('acme', 'expense')).map(({ id }) => id)).toEqual([kept]);
+});
+
 test('a token of one workspace opens no other, and does not tell whether it exists', async ({ server }) => {
   const token = await server.signIn('ana', 'acme');
   const read = async (workspace: string) => {
@@ -54,9 +90,13 @@ test('a token of one workspace opens no other, and does not tell whether it exis
   expect(await server.records('globex', 'expense')).toEqual([]);
 });
 
-async function signOut(page: import('@playwright/test').Page): Promise<void> {
-  await page.getByRole('button', { name: /account|Ana|Ben|Cleo/i }).first().click();
+async function openSignOut(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /^Account of/ }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
+}
+
+async function signOut(page: Page): Promise<void> {
+  await openSignOut(page);
   await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
 }

@@ -29,11 +29,14 @@ export interface FaultProxy {
   fault: Fault;
   /** Called after each batch that the server has answered. */
   onBatch: (batch: SentCommand[]) => void;
+  /** Batches wait on the wire until the returned function is called. */
+  hold(): () => void;
   dispose(): Promise<void>;
 }
 
 export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
+  let held: Promise<void> = Promise.resolve();
   const server = createServer((incoming, outgoing) => void exchange(incoming, outgoing));
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -45,6 +48,11 @@ export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
     batches: [],
     fault: 'none',
     onBatch: () => {},
+    hold() {
+      let release = () => {};
+      held = new Promise((resolve) => (release = resolve));
+      return release;
+    },
     async dispose() {
       for (const socket of sockets) socket.destroy();
       await new Promise((closed) => server.close(closed));
@@ -59,6 +67,7 @@ export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
     const fault = proxy.fault;
     const batch = isBatch ? readBatch(incoming, body) : [];
     if (isBatch) proxy.batches.push(batch);
+    if (isBatch) await held;
     if (fault === 'unplugged') {
       incoming.socket.destroy();
       return;
