@@ -9,8 +9,16 @@ import type * as Conformance from '../conformance/pkg/offline_web_conformance.js
 import { launch } from './chromium.ts';
 import { serveFiles, type FileServer } from './server.ts';
 
+/** An open partition of a page, and what it has told. */
+export interface Engine {
+  handle: Awaited<ReturnType<typeof Conformance.openEngine>>;
+  events: { type: string }[];
+  states: { kind: string; verdict?: string; leader?: boolean }[];
+}
+
 declare global {
   var conformance: typeof Conformance;
+  var engine: Engine;
 }
 
 /** Opens the page that has the suites in `conformance`. */

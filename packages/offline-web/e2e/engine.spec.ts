@@ -1,8 +1,9 @@
 /** The engine as a page has it, against a server that the test plays. */
 import type { BrowserContext, Page, Route } from '@playwright/test';
 
-import { expect, openPage, test } from './browser.ts';
+import { expect, openPage, test, type Engine } from './browser.ts';
 import type { FileServer } from './server.ts';
+import { HEADERS, HELLO } from './sync-server.ts';
 
 interface Sent {
   commandId: string;
@@ -10,27 +11,9 @@ interface Sent {
   idempotencyKey: string;
 }
 
-interface Engine {
-  handle: Awaited<ReturnType<typeof conformance.openEngine>>;
-  events: { type: string }[];
-  states: { kind: string; verdict?: string; leader?: boolean }[];
-}
-
 declare global {
-  var engine: Engine;
   var token: string | null;
 }
-
-const HEADERS = { 'sync-protocol': '1', 'content-type': 'application/json' };
-const HELLO = {
-  serverTime: '2026-11-22T18:00:00.000Z',
-  protocol: 1,
-  minimumClient: 1,
-  limits: { maxItems: 1000, maxBodyBytes: 4_194_304, maxItemBytes: 262_144 },
-  retention: { receiptDays: 90, keyDays: 400 },
-  acceptedTypes: ['PAIR_MOVE_V1', 'THING_BUMP_V1', 'THING_CREATE_V1', 'THING_UPDATE_V1'],
-  pausedTypes: [],
-};
 
 /** A server for `/sync` of a context's pages, and everything it was sent. */
 class Server {

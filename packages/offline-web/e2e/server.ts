@@ -1,7 +1,7 @@
 /** A server for files of this package, on a free port of this machine. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,8 +18,10 @@ export interface FileServer {
   close(): Promise<void>;
 }
 
-export async function serveFiles(): Promise<FileServer> {
+/** `answer` may take a request for itself; then it returns true. */
+export async function serveFiles(answer: (request: IncomingMessage, response: ServerResponse) => boolean = () => false): Promise<FileServer> {
   const server = createServer((request, response) => {
+    if (answer(request, response)) return;
     const path = join(ROOT, normalize(new URL(request.url ?? '/', 'http://localhost').pathname));
     stat(path).then(
       (found) => {
