@@ -16,6 +16,7 @@ test('expenses are written, found and left by keyboard alone', async ({ ana }) =
   };
   const first = await write('First', '1');
   const second = await write('Second', '2');
+  await expect(ana.rows()).toHaveCount(2);
   // The later one stands above.
   await keyboard.press('ArrowDown');
   await expect(ana.page).toHaveURL(first);
