@@ -1,9 +1,9 @@
-//! The Chromium that drives the browser tests.
+//! The browsers that the tests drive.
 
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Outcome};
-use crate::process::find_program;
+use crate::process::{Tool, find_program};
 use crate::repository::Repository;
 
 /// The variable that names another binary, for us and for the test suites.
@@ -38,6 +38,70 @@ pub(crate) fn ensure_chromium(repository: &Repository) -> Outcome<PathBuf> {
         let next = format!("Name the binary in {VARIABLE}.");
         Failure::new("the package chromium is installed, but brought no `chromium` into PATH", next)
     })
+}
+
+/// A program that the suites in other browsers need.
+struct Program {
+    /// The variable that names another binary, for us and for the suite.
+    variable: &'static str,
+    package: &'static str,
+    find: fn() -> Option<PathBuf>,
+}
+
+const OTHERS: [Program; 4] = [
+    Program {
+        variable: "FIREFOX",
+        package: "firefox-esr",
+        find: || find_program("firefox-esr").or_else(|| find_program("firefox")),
+    },
+    Program {
+        variable: "WEBKIT_DRIVER",
+        package: "webkit2gtk-driver",
+        find: || find_program("WebKitWebDriver"),
+    },
+    Program { variable: "WEBKIT_BROWSER", package: "webkit2gtk-driver", find: find_mini_browser },
+    Program { variable: "XVFB", package: "xvfb", find: || find_program("Xvfb") },
+];
+
+/// Firefox and WebKitGTK with what drives them, installed where they are missing.
+pub(crate) struct OtherBrowsers(Vec<(&'static str, PathBuf)>);
+
+impl OtherBrowsers {
+    pub(crate) fn ensure(repository: &Repository) -> Outcome<Self> {
+        let missing = |program: &&Program| program.located().is_none();
+        let mut packages: Vec<_> = OTHERS.iter().filter(missing).map(|program| program.package).collect();
+        packages.dedup();
+        if !packages.is_empty() {
+            crate::apt::install(repository, &packages, "the suites in Firefox and WebKitGTK")?;
+        }
+        let located = |program: &Program| {
+            let path = program.located().filter(|path| path.is_file());
+            path.map(|path| (program.variable, path)).ok_or_else(|| {
+                let what =
+                    format!("the package {} brought no program for {}", program.package, program.variable);
+                Failure::new(what, format!("Name the binary in {}.", program.variable))
+            })
+        };
+        OTHERS.iter().map(located).collect::<Outcome<_>>().map(Self)
+    }
+
+    /// Tells the suite where they are.
+    pub(crate) fn name_to(&self, tool: Tool) -> Tool {
+        self.0.iter().fold(tool, |tool, (variable, path)| tool.env(variable, path))
+    }
+}
+
+impl Program {
+    fn located(&self) -> Option<PathBuf> {
+        std::env::var_os(self.variable).map(PathBuf::from).or_else(self.find)
+    }
+}
+
+/// The browser that WebKitGTK brings for tests, in the folder of the machine's architecture.
+fn find_mini_browser() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?;
+    let paths = folders.flatten().map(|folder| folder.path().join("webkit2gtk-4.1/MiniBrowser"));
+    paths.into_iter().find(|path| path.is_file())
 }
 
 fn find() -> Option<PathBuf> {

@@ -15,5 +15,6 @@ pub(crate) fn everything(repository: &Repository) -> Outcome {
         let binary = browser::ensure_chromium(repository)?;
         println!("    {}", binary.display());
         Ok(())
-    })
+    })?;
+    step("Firefox and WebKitGTK", || browser::OtherBrowsers::ensure(repository).map(drop))
 }

@@ -33,10 +33,12 @@ enum Needs {
     Conformance,
     /// Chromium, the engine's bundle, the web app and the server.
     App,
+    /// Firefox, WebKitGTK and the conformance bundle.
+    OtherBrowsers,
 }
 
 /// Every suite, in the order in which they run. A new suite is a new entry here, and nothing else.
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 5] = [
     Suite {
         name: "rust",
         about: "all Rust tests that need no browser",
@@ -68,6 +70,14 @@ const SUITES: [Suite; 4] = [
         runner: Runner::Playwright,
         needs: Needs::App,
         command: |repository| npm(repository).args("run e2e --workspace erp-web"),
+    },
+    Suite {
+        name: "browsers",
+        about: "the browser adapters against the suites of every port, in Firefox and WebKitGTK",
+        home: "packages/offline-web/e2e/browsers.suite.ts",
+        runner: Runner::Playwright,
+        needs: Needs::OtherBrowsers,
+        command: |repository| npm(repository).args("run e2e:browsers --workspace packages/offline-web"),
     },
 ];
 
@@ -172,15 +182,19 @@ impl Suite {
         }
         step("setup", || node::ensure_packages(repository))?;
         let target = step("setup wasm", || WasmTarget::ensure(repository))?;
-        if self.needs == Needs::Conformance {
-            wasm::CONFORMANCE.build(repository, &target)?;
-        } else {
-            wasm::ENGINE.build(repository, &target)?;
+        match self.needs {
+            Needs::Conformance | Needs::OtherBrowsers => wasm::CONFORMANCE.build(repository, &target)?,
+            _ => wasm::ENGINE.build(repository, &target)?,
         }
         // Runners that know it refuse a forgotten `.only`, and never wait for a person.
         let tool = tool.env("CI", "1");
         if self.needs == Needs::Engine {
             return Ok(tool);
+        }
+        if self.needs == Needs::OtherBrowsers {
+            let browsers =
+                step("setup Firefox and WebKitGTK", || browser::OtherBrowsers::ensure(repository))?;
+            return Ok(browsers.name_to(tool));
         }
         let chromium = step("setup Chromium", || browser::ensure_chromium(repository))?;
         let tool = tool.env(browser::VARIABLE, chromium);
