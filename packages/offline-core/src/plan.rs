@@ -240,7 +240,12 @@ impl Planner {
             Signal::Resolved => false,
             Signal::Hint | Signal::SyncNow | Signal::SignedIn => true,
         };
-        if ends_wait && self.wait.is_some_and(|wait| !wait.demanded || signal == Signal::SyncNow) {
+        // The wait of a pause is what ends it: taken away alone, the pause would last for ever.
+        let waits_for_itself = self.pause.is_none();
+        if ends_wait
+            && waits_for_itself
+            && self.wait.is_some_and(|wait| !wait.demanded || signal == Signal::SyncNow)
+        {
             self.wait = None;
         }
         if matches!(signal, Signal::Hint | Signal::SyncNow | Signal::SignedIn) {

@@ -127,6 +127,17 @@ fn a_store_that_fails_is_left_alone_and_its_flight_recovered_later() {
 }
 
 #[test]
+fn an_enqueue_leaves_the_end_of_a_pause_for_the_store_where_it_is() {
+    let mut planner = leader();
+    planner.on(Input::StoreFailed(StoreError::Full), moment(0, NetworkVerdict::Online));
+    let enqueued = Input::Woken(vec![Signal::Enqueued]);
+    let step = planner.on(enqueued, moment(1, NetworkVerdict::Online));
+    assert!(matches!(step, Step::Wait { until: Some(_), phase: Phase::Paused }), "{step:?}");
+    let step = planner.on(Input::Woken(Vec::new()), moment(31, NetworkVerdict::Online));
+    assert!(matches!(step, Step::Recover(Fence(1))), "{step:?}");
+}
+
+#[test]
 fn a_clock_that_jumps_back_does_not_prolong_a_wait() {
     let mut planner = leader();
     fail(&mut planner, TransportError::Offline, moment(100, NetworkVerdict::Online));
