@@ -268,10 +268,8 @@ impl Fold<'_> {
             Ok(Execution::Applied(effect)) => self.apply(ready, effect),
             Ok(Execution::Conflict { reason, key, expected }) => {
                 if self.state.records.get(&key).is_none() {
-                    return rejected(
-                        Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist"),
-                        false,
-                    );
+                    let problem = Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist");
+                    return self.refuse(ready, problem);
                 }
                 let stored =
                     StoredVerdict::Conflict { reason, record: key.clone(), expected_version: expected };

@@ -65,14 +65,26 @@ handler!(Count, "NOTE_COUNT_V1", Commutes, update, |records, key| {
         Ok(Effect::write(key, json!({ "count": count + 1 })))
     }
 });
+handler!(Put, "NOTE_PUT_V1", CheckedWhenGiven, upsert, |_, key| Ok(Effect::write(
+    key,
+    json!({ "count": 0 })
+)));
 handler!(Panic, "NOTE_PANIC_V1", Commutes, upsert, |_, _| panic!("a broken handler"));
 handler!(Stray, "NOTE_STRAY_V1", Commutes, upsert, |_, _| {
     Ok(Effect::write(note(&RecordId::new("elsewhere").unwrap()), json!({})))
 });
 
 fn registry() -> Registry {
-    let build =
-        || Registry::new().with(Create)?.with(Edit)?.with(Delete)?.with(Count)?.with(Panic)?.with(Stray);
+    let build = || {
+        Registry::new()
+            .with(Create)?
+            .with(Edit)?
+            .with(Delete)?
+            .with(Count)?
+            .with(Put)?
+            .with(Panic)?
+            .with(Stray)
+    };
     build().unwrap()
 }
 
@@ -258,6 +270,20 @@ fn a_missing_record_is_a_verdict_that_stays() {
     assert!(
         matches!(&verdicts[0], Verdict::Rejected { problem, replayed: true } if problem.code == ProblemCode::RecordNotFound)
     );
+}
+
+#[test]
+fn a_version_of_a_record_that_does_not_exist_is_a_verdict_that_stays() {
+    let mut world = World::default();
+    let expected = Some(Expected::Version(version(3)));
+    let early = Command { expected, ..command(1, "NOTE_PUT_V1", "a") };
+    for replay in [false, true] {
+        let verdicts = world.deliver(std::slice::from_ref(&early));
+        assert!(
+            matches!(&verdicts[0], Verdict::Rejected { problem, replayed } if problem.code == ProblemCode::RecordNotFound && *replayed == replay)
+        );
+        world.deliver(&[command(2, "NOTE_CREATE_V1", "a")]);
+    }
 }
 
 #[test]
