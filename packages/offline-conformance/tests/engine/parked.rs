@@ -4,7 +4,7 @@ use offline_core::{Dependants, EngineError, EnqueueRequest, JournalOutcome, Outb
 use offline_protocol::CommandId;
 use serde_json::json;
 
-use crate::rig::{Fault, Rig, Tab, thing_bump, thing_update, version};
+use crate::rig::{Fault, Rig, Tab, pair_move, thing_bump, thing_update, version};
 
 fn ids(entries: &[OutboxEntry]) -> Vec<CommandId> {
     entries.iter().map(|entry| entry.command.command_id).collect()
@@ -183,4 +183,52 @@ fn what_stays_behind_a_discarded_command_that_the_server_may_have_goes_its_own_w
         rig.sync(&tab);
         assert_eq!((rig.outbox(&tab).len(), rig.on_server("a")), (0, Some((2, "second".into()))));
     }
+}
+
+#[test]
+fn what_stays_behind_a_discarded_command_never_goes_unchecked() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.create(&tab, "a");
+    rig.create(&tab, "b");
+    rig.sync(&tab);
+    // Refused by rule, and without a version of its own: what came after it has none to inherit.
+    let refused = rig.enqueue(&tab, EnqueueRequest::new("PAIR_MOVE_V1", pair_move("b", "a", 5)));
+    let behind_b = rig.rename(&tab, "b", "ana's b", version(1));
+    // The version that this one expects speaks of a, and not of b.
+    let of_a = EnqueueRequest::new("PAIR_MOVE_V1", pair_move("a", "b", 5)).expecting(version(1));
+    let of_a = rig.enqueue(&tab, of_a);
+    rig.sync(&tab);
+    rig.world.run(tab.engine.discard(refused, Some(Dependants::Keep))).unwrap();
+    let outbox = rig.outbox(&tab);
+    let expected = |id| outbox.iter().find(|entry| entry.command.command_id == id).unwrap().command.expected;
+    assert_eq!((expected(behind_b), expected(of_a)), (Some(version(0)), Some(version(0))));
+    rig.sync(&tab);
+    assert_eq!(rig.outbox(&tab)[0].command.status, Status::Conflict);
+    rig.world.run(tab.engine.retry_with_latest(behind_b, None)).unwrap();
+    rig.sync(&tab);
+    assert_eq!(rig.on_server("b"), Some((2, "ana's b".into())));
+}
+
+#[test]
+fn a_command_can_be_led_to_another_record_and_what_came_after_it_led_on() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let (first, second) = conflict(&mut rig, &tab);
+    rig.ben_renames("b", "ben's b");
+    // The conflict's version speaks of a; b has the same one, and its author has not seen it.
+    rig.world.run(tab.engine.retry_with_latest(first, Some(thing_update("b", "ana's b")))).unwrap();
+    rig.sync(&tab);
+    assert_eq!(rig.outbox(&tab)[0].command.status, Status::Conflict);
+    rig.world.run(tab.engine.retry_with_latest(first, None)).unwrap();
+    rig.sync(&tab);
+    assert_eq!(rig.on_server("b"), Some((3, "ana's b".into())));
+    // The second follows a command that wrote another record: it says so, and is not stuck with it.
+    let outbox = rig.outbox(&tab);
+    assert_eq!((ids(&outbox), outbox[0].command.status), (vec![second], Status::Failed));
+    for _ in 0..2 {
+        rig.world.run(tab.engine.retry_with_latest(second, None)).unwrap();
+        rig.sync(&tab);
+    }
+    assert_eq!((rig.outbox(&tab).len(), rig.on_server("a")), (0, Some((3, "ana's second".into()))));
 }

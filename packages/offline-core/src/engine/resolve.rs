@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use offline_protocol::{CommandId, Expected, Version};
+use offline_protocol::{CommandId, Expected, ProblemCode, RecordKey, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,12 +41,18 @@ impl Engine {
         }
         let edited = match payload {
             Some(payload) => {
-                let keys = inner.registry.prepare(&command.command_type, &payload)?.keys();
+                let keys: Vec<RecordKey> = inner.registry.prepare(&command.command_type, &payload)?.keys();
                 Some((payload, keys))
             }
             None => None,
         };
-        let expected = expected_now(&command);
+        let mut expected = expected_now(&command);
+        let led_elsewhere =
+            edited.as_ref().is_some_and(|(_, touches)| touches.first() != command.touches.first());
+        if led_elsewhere {
+            // What it expected speaks of the record that it was made for.
+            expected = expected.map(|_| Expected::Version(Version::FIRST));
+        }
         let at = inner.ports.clock.now();
         let resolution = Resolution::Retry { idempotency_key: inner.new_key(at), expected, edited };
         if !inner.ports.outbox.resolve(Resolve { command_id: id, at, resolution }).await? {
@@ -151,13 +157,17 @@ fn maybe_applied(command: &OutboxCommand) -> bool {
 
 /// What a command that is sent again expects: the version that the server has shown, else what it expected before.
 ///
-/// One that came after a command which the server does not know expects a version that no record has: the answer is a conflict
-/// with the record as it is, and from there a person decides.
+/// One that came after a command which the server does not know, or which wrote another record, expects a version that no record has: the
+/// answer is a conflict with the record as it is, and from there a person decides.
 fn expected_now(command: &OutboxCommand) -> Option<Expected> {
     if let Some(conflict) = &command.conflict {
         return Some(Expected::Version(conflict.server_version));
     }
-    let lost = command.last_error.as_ref().is_some_and(|error| error.code == UNKNOWN_DEPENDENCY);
+    let unrelated = ProblemCode::InvalidCommand.as_str();
+    let lost = command
+        .last_error
+        .as_ref()
+        .is_some_and(|error| error.code == UNKNOWN_DEPENDENCY || error.code == unrelated);
     match command.expected {
         Some(Expected::After(_)) if lost => Some(Expected::Version(Version::FIRST)),
         other => other,
@@ -170,11 +180,18 @@ fn rebase(behind: &OutboxCommand, gone: &OutboxCommand) -> Option<Rebase> {
         return None;
     }
     let expected = match behind.expected {
-        Some(Expected::After(id)) if id == gone.command_id => gone.expected,
+        Some(Expected::After(id)) if id == gone.command_id => inherited(behind, gone),
         other => other,
     };
     let kept = behind.depends_on.iter().filter(|id| **id != gone.command_id);
-    let inherited = gone.depends_on.iter().filter(|id| !behind.depends_on.contains(id));
-    let depends_on = kept.chain(inherited).copied().collect();
+    let added = gone.depends_on.iter().filter(|id| !behind.depends_on.contains(id));
+    let depends_on = kept.chain(added).copied().collect();
     Some(Rebase { command_id: behind.command_id, expected, depends_on })
+}
+
+/// What the discarded command expected, as far as it says anything about the record of the one behind it. Else a version that no record
+/// has: to check nothing could overwrite what its author never saw; so the answer is a conflict, and a person decides.
+fn inherited(behind: &OutboxCommand, gone: &OutboxCommand) -> Option<Expected> {
+    let same_record = behind.touches.first() == gone.touches.first();
+    gone.expected.filter(|_| same_record).or(Some(Expected::Version(Version::FIRST)))
 }
