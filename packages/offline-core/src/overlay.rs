@@ -7,7 +7,7 @@ use offline_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{JournalEntry, JournalOutcome, OutboxCommand, OutboxEntry, Status};
+use crate::{JournalEntry, OutboxCommand, OutboxEntry, Status, store_rules::version_given};
 
 /// A record as it is shown: what the server last said plus the user's own commands on top.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -83,16 +83,16 @@ pub fn overlay(
     journal: &[JournalEntry],
 ) -> Vec<OverlaidRecord> {
     let mut canvas = Canvas::new(kind, records);
-    let mut applied: Vec<&OutboxCommand> = Vec::new();
-    for JournalEntry { command, .. } in journal.iter().filter(|entry| canvas.is_news(entry)) {
-        let place = applied.partition_point(|other| other.seq < command.seq);
-        applied.insert(place, command);
+    let mut applied: Vec<&JournalEntry> = Vec::new();
+    for entry in journal.iter().filter(|entry| canvas.is_news(entry)) {
+        let place = applied.partition_point(|other| other.command.seq < entry.command.seq);
+        applied.insert(place, entry);
     }
-    for command in applied {
-        canvas.draw(registry, command, None);
+    for entry in applied {
+        canvas.draw_applied(registry, entry);
     }
     for entry in entries {
-        canvas.draw(registry, &entry.command, Some(RecordSyncStatus::of(entry)));
+        canvas.draw(registry, entry);
     }
     canvas.finish()
 }
@@ -133,37 +133,55 @@ impl<'a> Canvas<'a> {
 
     /// Whether the server's data lack what this entry says was applied.
     fn is_news(&self, entry: &JournalEntry) -> bool {
-        let JournalOutcome::Applied { versions, .. } = &entry.outcome else {
-            return false;
-        };
-        versions.iter().any(|written| {
-            let key = RecordKey::new(written.kind.clone(), written.id.clone());
-            let shown = self.standings.get(&key).and_then(|standing| standing.shown);
-            written.kind == *self.kind
-                && shown.map_or(Version::FIRST, |shown| shown.version) < written.version
-        })
+        entry.command.touches.iter().any(|key| self.lacks(entry, key))
     }
 
-    fn draw(&mut self, registry: &Registry, command: &OutboxCommand, sync: Option<RecordSyncStatus>) {
+    /// Whether the server's data lack what this entry says was written to this record.
+    fn lacks(&self, entry: &JournalEntry, key: &RecordKey) -> bool {
+        let shown = self.standings.get(key).and_then(|standing| standing.shown);
+        let shown = shown.map_or(Version::FIRST, |shown| shown.version);
+        key.kind == *self.kind && version_given(entry, key).is_some_and(|written| written > shown)
+    }
+
+    /// Draws what is news of an applied command: a record that shows it already would have it twice.
+    fn draw_applied(&mut self, registry: &Registry, entry: &JournalEntry) {
+        let command = &entry.command;
+        for Write { key, data } in self.effect(registry, command).writes {
+            if self.lacks(entry, &key) {
+                self.write(key, data, command);
+            }
+        }
+        for key in &command.touches {
+            if self.lacks(entry, key) {
+                self.standings.entry(key.clone()).or_default().latest = Some(command.command_id);
+            }
+        }
+    }
+
+    fn draw(&mut self, registry: &Registry, entry: &OutboxEntry) {
+        let command = &entry.command;
         if !command.touches.iter().any(|key| key.kind == *self.kind) {
             return;
         }
-        // A type that this version of the application no longer knows is still the user's: shown as pending, without an effect.
-        let effect = registry
-            .prepare(&command.command_type, &command.payload)
-            .map(|prepared| self.effect(&prepared, command))
-            .unwrap_or_default();
-        for Write { key, data } in effect.writes {
+        for Write { key, data } in self.effect(registry, command).writes {
             self.write(key, data, command);
         }
+        let sync = RecordSyncStatus::of(entry);
         for key in command.touches.iter().filter(|key| key.kind == *self.kind) {
             let standing = self.standings.entry(key.clone()).or_default();
             standing.latest = Some(command.command_id);
-            standing.commands.extend(sync.map(|sync| (command.command_id, sync)));
+            standing.commands.push((command.command_id, sync));
         }
     }
 
-    fn effect(&self, prepared: &Prepared, command: &OutboxCommand) -> Effect {
+    /// What a command does to the records as they are drawn so far. A type that this version of the application no longer knows is still
+    /// the user's: shown as pending, without an effect.
+    fn effect(&self, registry: &Registry, command: &OutboxCommand) -> Effect {
+        let prepared = registry.prepare(&command.command_type, &command.payload);
+        prepared.map(|prepared| self.handled(&prepared, command)).unwrap_or_default()
+    }
+
+    fn handled(&self, prepared: &Prepared, command: &OutboxCommand) -> Effect {
         let context = Context {
             workspace_id: command.workspace_id.clone(),
             user_id: command.user_id.clone(),
@@ -218,7 +236,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::test_commands::{id, naming, registry, thing};
+    use crate::{
+        JournalOutcome,
+        test_commands::{id, naming, registry, thing},
+    };
 
     fn snapshot(name: &str, version: u64) -> RecordSnapshot {
         RecordSnapshot {

@@ -7,6 +7,7 @@ mod enqueue;
 mod network;
 mod parked;
 mod rig;
+mod shown;
 mod slow_store;
 mod tabs;
 mod way_of_a_command;
