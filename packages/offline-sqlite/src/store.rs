@@ -2,7 +2,7 @@ use std::{path::Path, time::Duration};
 
 use offline_core::{
     Appended, BoxFuture, Counts, Durability, Fence, Flight, JournalEntry, JournalQuery, Lease, LeaseStore,
-    NewCommand, OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Takeover,
+    NewCommand, OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Takeover, Unsynced,
 };
 use offline_protocol::{CommandId, DeviceId, Timestamp, UserId, WorkspaceId};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -129,8 +129,8 @@ impl OutboxStore for SqliteStore {
         Box::pin(self.queue.run(RELAXED, move |transaction| journal::prune(transaction, keep)))
     }
 
-    fn wipe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.queue.run(Access::Wipe, lease::wipe))
+    fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.queue.run(Access::Wipe, move |transaction| lease::wipe(transaction, unsynced)))
     }
 }
 

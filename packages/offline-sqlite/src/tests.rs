@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use futures_util::future::join_all;
 use offline_conformance::samples::{command, commands, id, nasty_payload, seq, thing};
-use offline_core::{Durability, OutboxQuery, OutboxStore, StoreError};
+use offline_core::{Durability, OutboxQuery, OutboxStore, StoreError, Unsynced};
 use offline_protocol::{DeviceId, UserId, WorkspaceId};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -94,7 +94,7 @@ async fn the_device_id_is_made_once_and_anew_after_a_wipe() {
     let first = open_as(folder.path(), "first").unwrap();
     assert_eq!(first.device_id().as_str(), "first");
     assert_eq!(open_as(folder.path(), "second").unwrap().device_id().as_str(), "first");
-    first.wipe().await.unwrap();
+    first.wipe(Unsynced::Lose).await.unwrap();
     assert_eq!(open_as(folder.path(), "third").unwrap().device_id().as_str(), "third");
 }
 
@@ -112,7 +112,7 @@ async fn a_wipe_leaves_nothing_of_the_commands_in_the_folder() {
         })
     };
     assert!(found());
-    store.wipe().await.unwrap();
+    store.wipe(Unsynced::Lose).await.unwrap();
     assert!(!found());
 }
 

@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use libtest_mimic::{Arguments, Failed, Trial};
 use offline_conformance::samples;
 use offline_core::{
-    Appended, Durability, LeaseStore, OutboxCommand, OutboxQuery, OutboxStore, StoreError, Takeover,
+    Appended, Durability, LeaseStore, OutboxCommand, OutboxQuery, OutboxStore, StoreError, Takeover, Unsynced,
 };
 use offline_protocol::{DeviceId, Expected};
 use offline_sqlite::SqliteStore;
@@ -265,7 +265,7 @@ fn wiped() -> Result<(), Failed> {
     let mut child = start("wait for the wipe", folder.path(), 1);
     let mut output = lines(&mut child);
     let before = output.next();
-    block_on(store.wipe())?;
+    block_on(store.wipe(Unsynced::Lose))?;
     child.stdin.take().ok_or("the child's input is a pipe")?.write_all(b"wiped\n")?;
     let closed = output.next();
     child.wait()?;

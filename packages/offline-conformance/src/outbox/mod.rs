@@ -87,6 +87,7 @@ pub fn outbox_store() -> Vec<StoreCase> {
         journal::pruning_keeps_the_latest,
         whole::a_wiped_partition_is_closed_for_every_opener,
         whole::a_wiped_partition_starts_anew,
+        whole::a_wipe_without_leave_deletes_nothing_that_is_unsynced,
         whole::dropped_calls_leave_the_store_usable,
         whole::two_openers_that_do_everything_at_once_agree,
     ]

@@ -1,7 +1,9 @@
 use std::{future::Future, pin::pin};
 
 use futures_util::{future::join_all, poll};
-use offline_core::{BoxFuture, JournalQuery, Lease, OutboxQuery, Resolution, Resolve, StoreError, Takeover};
+use offline_core::{
+    BoxFuture, JournalQuery, Lease, OutboxQuery, Resolution, Resolve, StoreError, Takeover, Unsynced,
+};
 
 use super::fixture::{Harness, TTL, ids, reopened, seqs};
 use crate::{
@@ -31,7 +33,7 @@ async fn is_all_closed(partition: &Partition, lease: &Lease) -> Proof {
     is_closed("resolve", outbox.resolve(resolve)).await?;
     is_closed("journal", outbox.journal(JournalQuery::Latest { limit: 1 })).await?;
     is_closed("prune_journal", outbox.prune_journal(0)).await?;
-    is_closed("wipe", outbox.wipe()).await?;
+    is_closed("wipe", outbox.wipe(Unsynced::Lose)).await?;
     is_closed("acquire", partition.lease.acquire("late", at(0), TTL, Takeover::Always)).await?;
     is_closed("renew", partition.lease.renew(lease, at(0), TTL)).await?;
     is_closed("release", partition.lease.release(lease)).await
@@ -42,7 +44,7 @@ pub(super) async fn a_wiped_partition_is_closed_for_every_opener(harness: Harnes
     one.append(commands([1, 2])).await?;
     let lease = one.take_lease("test").await?;
     one.take_off(lease.fence, 1, &[id(1)]).await?;
-    two.outbox.wipe().await?;
+    ensure!(two.outbox.wipe(Unsynced::Lose).await?, "an agreed wipe was refused");
     is_all_closed(&one, &lease).await?;
     is_all_closed(&two, &lease).await
 }
@@ -52,7 +54,7 @@ pub(super) async fn a_wiped_partition_starts_anew(harness: Harness) -> Proof {
     partition.append(commands([1, 2, 3])).await?;
     partition.fly(vec![(id(1), applied(&[("own-1", 1)])), (id(2), failed())]).await?;
     let lease = partition.take_lease("test").await?;
-    partition.outbox.wipe().await?;
+    ensure!(partition.outbox.wipe(Unsynced::Lose).await?, "an agreed wipe was refused");
     let anew = harness.open().await?;
     ensure_eq!(anew.outbox.counts().await?.unsettled(), 0);
     ensure_eq!(anew.all().await?.len(), 0);
@@ -63,6 +65,22 @@ pub(super) async fn a_wiped_partition_starts_anew(harness: Harness) -> Proof {
     is_all_closed(&partition, &lease).await?;
     let anew = reopened(&harness, anew).await?;
     ensure_eq!(ids(&anew.all().await?), [id(1), id(9)]);
+    Ok(())
+}
+
+pub(super) async fn a_wipe_without_leave_deletes_nothing_that_is_unsynced(harness: Harness) -> Proof {
+    let partition = harness.open().await?;
+    partition.append(commands([1, 2])).await?;
+    let before = partition.everything().await?;
+    ensure!(!partition.outbox.wipe(Unsynced::Keep).await?, "commands were wiped without leave");
+    ensure!(partition.everything().await? == before, "a refused wipe changed something");
+    partition.fly(vec![(id(1), applied(&[])), (id(2), failed())]).await?;
+    ensure!(!partition.outbox.wipe(Unsynced::Keep).await?, "a parked command was wiped without leave");
+    let discard = Resolution::Discard { also: Vec::new(), rebase: Vec::new() };
+    let resolve = Resolve { command_id: id(2), at: at(30), resolution: discard };
+    ensure!(partition.outbox.resolve(resolve).await?, "a parked command was not discarded");
+    ensure!(partition.outbox.wipe(Unsynced::Keep).await?, "a synced partition was not wiped");
+    ensure_eq!(harness.open().await?.latest().await?.len(), 0);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use std::{
 use offline_conformance::fakes::VirtualClock;
 use offline_core::{
     Appended, BoxFuture, Clock, Counts, Durability, Fence, Flight, JournalEntry, JournalQuery, NewCommand,
-    OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, memory::MemoryStore,
+    OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Unsynced, memory::MemoryStore,
 };
 use offline_protocol::CommandId;
 
@@ -58,7 +58,7 @@ impl OutboxStore for SlowStore {
     fn prune_journal(&self, keep: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.inner.prune_journal(keep)
     }
-    fn wipe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inner.wipe()
+    fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.wipe(unsynced)
     }
 }

@@ -215,12 +215,12 @@ impl Engine {
     ///
     /// Refused with [`EngineError::Unsynced`] while commands are unsettled, unless the user has agreed to lose them.
     pub async fn wipe(&self, unsynced: Unsynced) -> Result<(), EngineError> {
-        let count = self.0.ports.outbox.counts().await?.unsettled();
-        if count > 0 && unsynced == Unsynced::Keep {
+        if !self.0.ports.outbox.wipe(unsynced).await? {
+            let count = self.0.ports.outbox.counts().await?.unsettled();
             return Err(EngineError::Unsynced { count });
         }
         self.close();
-        Ok(self.0.ports.outbox.wipe().await?)
+        Ok(())
     }
 
     /// Whether [`Engine::run`] is being polled.

@@ -7,7 +7,7 @@ use offline_protocol::{CommandId, RecordKey, Seq, Timestamp};
 
 use crate::{
     Appended, Counts, Fence, Flight, FlightId, JournalEntry, JournalQuery, Lease, NewCommand, OutboxCommand,
-    OutboxQuery, Rebase, Resolution, Resolve, Settlement, Status, StoreError, Takeover,
+    OutboxQuery, Rebase, Resolution, Resolve, Settlement, Status, StoreError, Takeover, Unsynced,
     store_rules::{self, Settled},
 };
 
@@ -36,9 +36,13 @@ struct Journal {
 }
 
 impl Disk {
-    /// An empty one, which those who opened this one no longer may use.
-    pub(super) fn wiped(&self) -> Self {
-        Self { wipes: self.wipes + 1, ..Self::default() }
+    /// Becomes an empty one, which those who opened this one no longer may use.
+    pub(super) fn wipe(&mut self, unsynced: Unsynced) -> bool {
+        let agreed = unsynced == Unsynced::Lose || self.counts.unsettled() == 0;
+        if agreed {
+            *self = Self { wipes: self.wipes + 1, ..Self::default() };
+        }
+        agreed
     }
 
     pub(super) fn append(&mut self, new: NewCommand) -> Appended {

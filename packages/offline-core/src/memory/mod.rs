@@ -14,7 +14,7 @@ use self::disk::Disk;
 pub use self::network::ManualNetwork;
 use crate::{
     Appended, BoxFuture, Counts, Durability, Fence, Flight, JournalEntry, JournalQuery, Lease, LeaseStore,
-    NewCommand, OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Takeover,
+    NewCommand, OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Takeover, Unsynced,
 };
 
 /// The database of one partition, as long as somebody holds it.
@@ -110,11 +110,8 @@ impl OutboxStore for MemoryStore {
         self.transaction(move |disk| Ok(disk.prune_journal(keep)))
     }
 
-    fn wipe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.transaction(|disk| {
-            *disk = disk.wiped();
-            Ok(())
-        })
+    fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.transaction(move |disk| Ok(disk.wipe(unsynced)))
     }
 }
 

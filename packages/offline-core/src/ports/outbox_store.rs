@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Appended, BoxFuture, Counts, Durability, Failure, Fence, JournalEntry, MaybeSend, MaybeSync, NewCommand,
-    OutboxCommand,
+    OutboxCommand, Unsynced,
 };
 
 /// Why a store did not do what it was asked. Nothing was changed then, unless a variant says otherwise.
@@ -252,6 +252,7 @@ pub trait OutboxStore: MaybeSend + MaybeSync {
     /// Forgets all but the latest `keep` entries of the journal. Returns how many it forgot.
     fn prune_journal(&self, keep: usize) -> BoxFuture<'_, Result<u64, StoreError>>;
 
-    /// Deletes everything of the partition, for every opener: their next call fails with [`StoreError::Closed`].
-    fn wipe(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Deletes everything of the partition, for every opener: their next call fails with [`StoreError::Closed`]. False, and nothing is
+    /// changed, when the outbox holds commands and `unsynced` asks to keep them.
+    fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>>;
 }

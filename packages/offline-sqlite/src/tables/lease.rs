@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use offline_core::{Counts, Fence, Lease, StoreError, Takeover, store_rules};
+use offline_core::{Counts, Fence, Lease, StoreError, Takeover, Unsynced, store_rules};
 use offline_protocol::Timestamp;
 
 use crate::transaction::{PartitionRow, Transaction};
@@ -36,8 +36,11 @@ pub(crate) fn release(transaction: &mut Transaction<'_>, fence: Fence) -> bool {
     transaction.partition.lease.take_if(|current| current.fence == fence).is_some()
 }
 
-/// Deletes every row and begins another life of the partition. Fences go on growing.
-pub(crate) fn wipe(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+/// Deletes every row and begins another life of the partition, if nothing is lost by it or `unsynced` agrees. Fences go on growing.
+pub(crate) fn wipe(transaction: &mut Transaction<'_>, unsynced: Unsynced) -> Result<bool, StoreError> {
+    if unsynced == Unsynced::Keep && transaction.partition.counts.unsettled() > 0 {
+        return Ok(false);
+    }
     for table in ["outbox", "touches", "flight", "journal", "given"] {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
     }
@@ -49,5 +52,5 @@ pub(crate) fn wipe(transaction: &mut Transaction<'_>) -> Result<(), StoreError> 
         last_fence: transaction.partition.last_fence,
         lease: None,
     };
-    Ok(())
+    Ok(true)
 }

@@ -19,7 +19,7 @@ mod schema;
 
 use offline_core::{
     Appended, BoxFuture, Counts, Durability, Fence, Flight, JournalEntry, JournalQuery, Lease, LeaseStore,
-    NewCommand, OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Takeover,
+    NewCommand, OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Takeover, Unsynced,
 };
 use offline_protocol::{CommandId, DeviceId, Timestamp, UserId, WorkspaceId};
 use std::time::Duration;
@@ -144,11 +144,21 @@ impl OutboxStore for IndexedDbStore {
         })
     }
 
-    fn wipe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(async move {
             // Emptied first: a frozen tab can hold up the deletion, but not this.
-            self.database.transact(&schema::STORES, STRICT, async |tx| schema::empty(tx)).await?;
-            self.database.delete().await
+            let emptied = self.database.transact(&schema::STORES, STRICT, async |tx| {
+                if unsynced == Unsynced::Keep && meta::counts(tx).await?.unsettled() > 0 {
+                    return Ok(false);
+                }
+                schema::empty(tx)?;
+                Ok(true)
+            });
+            if !emptied.await? {
+                return Ok(false);
+            }
+            self.database.delete().await?;
+            Ok(true)
         })
     }
 }
