@@ -68,6 +68,14 @@ pub fn put_back(mut command: OutboxCommand) -> OutboxCommand {
     command
 }
 
+/// The command of a flight that was left behind. It may have been sent, so it counts as if it had: whoever discards it must be told.
+pub fn recovered(mut command: OutboxCommand) -> OutboxCommand {
+    if moved(&mut command, StatusEvent::Requeued) {
+        command.attempts = command.attempts.saturating_add(1);
+    }
+    command
+}
+
 /// The command after its flight; one that is not IN_FLIGHT stays as it is.
 pub fn settled(mut command: OutboxCommand, change: Change, at: Timestamp) -> Settled {
     let event = match &change {

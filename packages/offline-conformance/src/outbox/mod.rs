@@ -59,7 +59,7 @@ pub fn outbox_store() -> Vec<StoreCase> {
         flight::a_flight_of_nothing_is_not_written,
         flight::concurrent_flights_share_no_command,
         flight::flights_survive_a_restart,
-        flight::recover_puts_every_flight_back_as_it_was,
+        flight::recover_puts_every_flight_back_as_one_that_may_have_been_sent,
         flight::recover_without_flights_changes_nothing,
         flight::a_stale_fence_can_do_nothing,
         flight::a_fence_that_was_never_given_can_do_nothing,

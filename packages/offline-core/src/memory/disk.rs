@@ -131,7 +131,11 @@ impl Disk {
         let mut found: Vec<_> = flying.filter_map(|id| Some((*self.places.get(&id)?, id))).collect();
         found.sort_unstable();
         let ids: Vec<_> = found.into_iter().map(|(_, id)| id).collect();
-        self.put_back(ids.iter().copied());
+        for id in &ids {
+            if let Some(command) = self.take(id) {
+                self.put(store_rules::recovered(command));
+            }
+        }
         Ok(ids)
     }
 

@@ -239,7 +239,8 @@ pub trait OutboxStore: MaybeSend + MaybeSync {
     /// Ends a flight. False when there is no such flight; then nothing is changed.
     fn settle(&self, settlement: Settlement) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Puts the commands of every flight back to PENDING as they were, and forgets the flights. Returns the commands' ids.
+    /// Puts the commands of every flight back to PENDING with one attempt more, for they may have been sent, and forgets the flights. Returns
+    /// the commands' ids.
     fn recover(&self, fence: Fence) -> BoxFuture<'_, Result<Vec<CommandId>, StoreError>>;
 
     /// Does what a person decided. False, and nothing is changed, when any command is missing or its status does not allow it

@@ -58,12 +58,14 @@ pub(crate) fn settle(transaction: &mut Transaction<'_>, settlement: &Settlement)
 
 pub(crate) fn recover(transaction: &mut Transaction<'_>, fence: Fence) -> Result<Vec<CommandId>, StoreError> {
     transaction.check(fence)?;
-    let sql = "SELECT o.command_id FROM flight f JOIN outbox o ON o.seq = f.seq ORDER BY f.seq";
-    let ids = transaction.rows(sql, [], |row| outbox::command_id(row, 0))?;
+    let sql = "SELECT o.body, 1 FROM flight f JOIN outbox o ON o.seq = f.seq ORDER BY f.seq";
+    let flying = transaction.rows(sql, [], outbox::stored)?;
     transaction.execute("DELETE FROM flight", [])?;
-    for _ in &ids {
-        transaction.went(Status::InFlight)?;
-        transaction.came(Status::Pending)?;
+    let mut ids = Vec::with_capacity(flying.len());
+    for stored in flying {
+        let command = store_rules::recovered(outbox::read(stored)?);
+        outbox::put(transaction, Status::InFlight, &command)?;
+        ids.push(command.command_id);
     }
     Ok(ids)
 }

@@ -154,9 +154,15 @@ pub(super) async fn recover(tx: &Transaction, fence: Fence) -> Result<Vec<Comman
     let keys =
         |flight: &FlightRow| flight.rows.iter().flat_map(|(first, last)| *first..=*last).collect::<Vec<_>>();
     let rows: Runs = flights.0.iter().flat_map(keys).collect();
-    let blocks = block::of_keys(tx, &rows, &flights).await?;
+    let mut blocks = block::of_keys(tx, &rows, &flights).await?;
     tx.store(FLIGHTS)?.clear().map_err(DbError::thrown)?;
-    let flown = blocks.into_iter().flat_map(|block| block.commands);
-    let flown = flown.filter(|command| command.status == Status::InFlight);
-    Ok(flown.map(|command| command.command_id).collect())
+    let mut ids = Vec::new();
+    for block in &mut blocks {
+        for command in block.commands.iter_mut().filter(|command| command.status == Status::InFlight) {
+            *command = store_rules::recovered(command.clone());
+            ids.push(command.command_id);
+        }
+    }
+    block::put(tx, &blocks)?;
+    Ok(ids)
 }
