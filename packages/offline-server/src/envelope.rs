@@ -1,9 +1,7 @@
 //! The body of `POST /sync/commands`: the envelope is refused as a whole, an item by itself.
 
 use offline_domain::Registry;
-use offline_protocol::{
-    Command, CommandId, Fingerprint, Limits, Problem, ProblemCode, RecordKey, WorkspaceId,
-};
+use offline_protocol::{Command, CommandId, Fingerprint, Limits, Problem, ProblemCode, WorkspaceId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -88,14 +86,14 @@ fn judge(command: Command, registry: &Registry, workspace: Option<&WorkspaceId>)
         let command_id: CommandId = command.command_id;
         Item::Refused(Box::new(Refused { command_id: Some(command_id), command: Some(command), problem }))
     };
-    if workspace != Some(&command.workspace_id) {
+    let foreign = workspace != Some(&command.workspace_id);
+    if foreign {
         return refused(command, workspace_not_found());
     }
     match registry.prepare(&command.command_type, &command.payload) {
         Ok(prepared) => {
-            let touches: Vec<RecordKey> = prepared.keys();
             let fingerprint =
-                Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref(), &touches);
+                Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref());
             Item::Ready(Box::new(Ready { command, prepared, fingerprint }))
         }
         Err(error) => {

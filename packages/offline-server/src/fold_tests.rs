@@ -9,8 +9,8 @@ use offline_domain::{
     CommandHandler, ConflictPolicy, Context, Effect, Records, Registry, Rejection, Touch, Write,
 };
 use offline_protocol::{
-    ChangeSeq, Command, CommandId, ConflictReason, Expected, Fingerprint, Problem, ProblemCode, RecordId,
-    RecordKey, RecordKind, Retention, Seq, Timestamp, UserId, Verdict, Version, WorkspaceId,
+    ChangeSeq, Command, CommandId, ConflictReason, Expected, Fingerprint, Limits, Problem, ProblemCode,
+    RecordId, RecordKey, RecordKind, Retention, Seq, Timestamp, UserId, Verdict, Version, WorkspaceId,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Change, Folded, Loaded, Membership, Receipt,
+    envelope::read_batch,
     fold::{Batch, Item, Ready, Refused},
 };
 
@@ -145,8 +146,7 @@ impl World {
 
 fn ready(command: &Command) -> Item {
     let prepared = registry().prepare(&command.command_type, &command.payload).unwrap();
-    let fingerprint =
-        Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref(), &prepared.keys());
+    let fingerprint = Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref());
     Item::Ready(Box::new(Ready { command: command.clone(), prepared, fingerprint }))
 }
 
@@ -283,6 +283,42 @@ fn a_version_of_a_record_that_does_not_exist_is_a_verdict_that_stays() {
             matches!(&verdicts[0], Verdict::Rejected { problem, replayed } if problem.code == ProblemCode::RecordNotFound && *replayed == replay)
         );
         world.deliver(&[command(2, "NOTE_CREATE_V1", "a")]);
+    }
+}
+
+/// A later release of [`Count`], which touches one record more.
+struct CountSecond;
+
+impl CommandHandler for CountSecond {
+    type Payload = NoteV1;
+    const TYPE: &'static str = "NOTE_COUNT_V2";
+    const POLICY: ConflictPolicy = ConflictPolicy::Commutes;
+
+    fn touches(&self, payload: &NoteV1) -> Vec<Touch> {
+        let tally = note(&RecordId::new("tally").unwrap());
+        vec![Touch::update(note(&payload.note)), Touch::upsert(tally)]
+    }
+
+    fn handle(&self, context: &Context, records: &Records, payload: NoteV1) -> Result<Effect, Rejection> {
+        Count.handle(context, records, payload)
+    }
+}
+
+#[test]
+fn a_retry_after_a_deploy_is_the_same_request() {
+    let after = Registry::new().with(CountSecond).unwrap();
+    let after = after.with_upcaster("NOTE_COUNT_V1", "NOTE_COUNT_V2", Ok).unwrap();
+    let count = command(2, "NOTE_COUNT_V1", "a");
+    let body = serde_json::to_vec(&json!({ "commands": [count] })).unwrap();
+    let mut world = World::default();
+    world.deliver(&[command(1, "NOTE_CREATE_V1", "a")]);
+    for (registry, again) in [(registry(), false), (after, true)] {
+        let items = read_batch(&body, &Limits::default(), &registry, Some(&count.workspace_id)).unwrap();
+        let verdicts = world.deliver_items(items);
+        assert!(
+            matches!(verdicts[0], Verdict::Applied { replayed, .. } if replayed == again),
+            "{verdicts:?}"
+        );
     }
 }
 

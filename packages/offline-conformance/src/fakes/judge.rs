@@ -84,8 +84,7 @@ impl Workspace {
         prepared: &Prepared,
     ) -> Verdict {
         let touches = prepared.keys();
-        let fingerprint =
-            Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref(), &touches);
+        let fingerprint = Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref());
         let place = (sender.user_id.clone(), command.idempotency_key.clone());
         if let Some(receipt) = self.receipts.get(&place).or_else(|| self.applied.get(&command.command_id)) {
             return self.replay(receipt, fingerprint);
