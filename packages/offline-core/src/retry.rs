@@ -58,6 +58,13 @@ mod tests {
             prop_assert!(wait >= FLOOR && wait <= policy.cap);
             prop_assert!(policy.probe_delay(failures, random) <= policy.probe_cap);
         }
+
+        #[test]
+        fn with_the_same_luck_a_further_failure_never_shortens_the_wait(failures in 0..u32::MAX, random in 0.0..1.0) {
+            let policy = RetryPolicy::default();
+            prop_assert!(policy.delay(failures, random) <= policy.delay(failures + 1, random));
+            prop_assert!(policy.probe_delay(failures, random) <= policy.delay(failures, random));
+        }
     }
 
     #[test]

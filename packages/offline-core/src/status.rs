@@ -80,7 +80,35 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_happens_only_the_server_or_a_person_ends_a_command(events in vec(select(&EVENTS[..]), 0..60)) {
+            let mut status = Status::Pending;
+            for event in events {
+                match status.on(event) {
+                    Transition::Refused => {}
+                    Transition::Gone => {
+                        prop_assert_eq!(event, StatusEvent::Discarded);
+                        prop_assert_ne!(status, Status::InFlight, "what is on the wire cannot be given up");
+                        break;
+                    }
+                    Transition::To(Status::Succeeded) => {
+                        prop_assert_eq!((status, event), (Status::InFlight, StatusEvent::Applied));
+                        break;
+                    }
+                    Transition::To(next) => {
+                        let parked_by_the_server = !next.is_parked() || status == Status::InFlight;
+                        prop_assert!(parked_by_the_server, "{:?} on {:?}", status, event);
+                        status = next;
+                    }
+                }
+            }
+        }
+    }
 
     const STATUSES: [Status; 5] =
         [Status::Pending, Status::InFlight, Status::Succeeded, Status::Failed, Status::Conflict];
