@@ -12,6 +12,7 @@ mod process;
 mod repository;
 mod run;
 mod setup;
+mod sim;
 mod stamp;
 mod tally;
 mod test;
@@ -27,7 +28,7 @@ use wasm_target::WasmTarget;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&arguments) {
+    match sim::as_compiler(&arguments).unwrap_or_else(|| dispatch(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("\n{failure}");
@@ -52,6 +53,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["test", "--quick"] => test::run(&repository, Selection::Quick),
         ["test", suite] if !suite.starts_with('-') => test::run(&repository, Selection::named(suite)?),
         ["bench", "web"] => bench::web(&repository),
+        ["sim", rest @ ..] => sim::run(&repository, &sim::parse(rest)?),
         ["run"] => run::serve(&repository, &[]),
         ["run", "--", ..] => run::serve(&repository, &arguments[2..]),
         [task, rest @ ..] => Err(unknown(task, rest)),
@@ -59,7 +61,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
 }
 
 fn unknown(task: &str, rest: &[&str]) -> Failure {
-    const TASKS: [&str; 7] = ["setup", "wasm", "generate", "check", "test", "bench", "run"];
+    const TASKS: [&str; 8] = ["setup", "wasm", "generate", "check", "test", "sim", "bench", "run"];
     if !TASKS.contains(&task) {
         return Failure::usage(format!("there is no task `{task}`; the tasks are {}", TASKS.join(", ")));
     }
@@ -76,6 +78,9 @@ Usage: cargo xtask <task>
   test                      check, then every test suite; the last line counts the tests
   test --quick              the same without the suites that need a browser
   test <suite>              one suite alone, without check
+  sim --seeds <n>           live through simulated worlds, `--from <seed>` on; the promises are checked in each
+  sim --seed <seed>         live through one of them and tell its story
+  sim --planted             how many worlds it takes to find each planted bug
   check                     fmt, clippy, rustdoc, generated types, wasm, TypeScript, lint
   bench web                 the engine in a browser beside plain IndexedDB; ROUNDS=5, MANY=100000
   generate                  rewrite the files that are generated from Rust types

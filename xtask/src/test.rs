@@ -8,6 +8,7 @@ use crate::node::{self, npm};
 use crate::process::Tool;
 use crate::repository::Repository;
 use crate::run;
+use crate::sim;
 use crate::tally::{Runner, Tally};
 use crate::wasm;
 use crate::wasm_target::WasmTarget;
@@ -46,6 +47,14 @@ const SUITES: [Suite; 5] = [
         runner: Runner::Cargo,
         needs: Needs::Nothing,
         command: rust,
+    },
+    Suite {
+        name: "sim",
+        about: "20,000 simulated worlds, built with optimisation",
+        home: "packages/offline-conformance/tests/sim",
+        runner: Runner::Cargo,
+        needs: Needs::Nothing,
+        command: sim::simulator,
     },
     Suite {
         name: "vitest",
@@ -245,13 +254,13 @@ mod tests {
         let quick =
             SUITES.iter().enumerate().filter(|(index, suite)| Selection::Quick.includes(*index, suite));
         let names: Vec<_> = quick.map(|(_, suite)| suite.name).collect();
-        assert_eq!(names, ["rust", "vitest"]);
+        assert_eq!(names, ["rust", "sim", "vitest"]);
     }
 
     #[test]
     fn an_unknown_suite_is_a_usage_error_that_names_the_suites() {
         let failure = Selection::named("nonsense").unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(failure.to_string().contains("rust, vitest, conformance, e2e"));
+        assert!(failure.to_string().contains("rust, sim, vitest, conformance, e2e"));
     }
 }

@@ -58,6 +58,12 @@ impl Lanes {
     /// Judges the next command. Every unsettled command has to be shown, in the order of `seq`.
     pub(crate) fn judge(&mut self, command: &OutboxCommand, moment: Moment<'_>) -> Standing {
         let standing = self.standing(command, moment);
+        #[cfg(planted)]
+        if standing == Standing::Parked
+            && offline_protocol::planted::is(offline_protocol::planted::Bug::ParkedBlocksNothing)
+        {
+            return standing;
+        }
         let blocker = match standing {
             Standing::Due => return standing,
             Standing::Blocked(blocker) => blocker,

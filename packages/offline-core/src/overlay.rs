@@ -88,6 +88,10 @@ pub fn overlay(
         let place = applied.partition_point(|other| other.command.seq < entry.command.seq);
         applied.insert(place, entry);
     }
+    #[cfg(planted)]
+    if offline_protocol::planted::is(offline_protocol::planted::Bug::OverlayForgetsJournal) {
+        applied.clear();
+    }
     for entry in applied {
         canvas.draw_applied(registry, entry);
     }

@@ -217,6 +217,10 @@ impl Planner {
 
     fn over(&self, wait: Wait, moment: Moment) -> bool {
         let left = wait.until.since(moment.now);
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::ClockTrusted) {
+            return left.is_zero();
+        }
         left.is_zero() || left > wait.span
     }
 
@@ -242,6 +246,9 @@ impl Planner {
         };
         // The wait of a pause is what ends it: taken away alone, the pause would last for ever.
         let waits_for_itself = self.pause.is_none();
+        #[cfg(planted)]
+        let waits_for_itself = waits_for_itself
+            || offline_protocol::planted::is(offline_protocol::planted::Bug::PauseWithoutEnd);
         if ends_wait
             && waits_for_itself
             && self.wait.is_some_and(|wait| !wait.demanded || signal == Signal::SyncNow)
@@ -255,6 +262,11 @@ impl Planner {
 
     fn acquired(&mut self, lease: Option<Lease>, moment: Moment) -> Step {
         self.recovered = false;
+        #[cfg(planted)]
+        {
+            self.recovered =
+                offline_protocol::planted::is(offline_protocol::planted::Bug::FlightNotRecovered);
+        }
         self.takeover = Takeover::IfExpired;
         self.lease = lease;
         if self.lease.is_none() {
@@ -302,6 +314,8 @@ impl Planner {
             return self.decide(moment);
         };
         let fence = lease.fence;
+        #[cfg(planted)]
+        let result = planted_answer(sent, result);
         let result = result.and_then(|outcomes| {
             changes(sent, outcomes, &self.rules.retry, moment)
                 .ok_or(TransportError::Transient { retry_after: None })
@@ -319,7 +333,16 @@ impl Planner {
             Err(error) => {
                 let code = self.exchange_failed(&error, Exchange::Commands, moment);
                 let counted = matches!(error, TransportError::Transient { .. });
+                #[cfg(planted)]
+                let counted = counted
+                    || offline_protocol::planted::is(offline_protocol::planted::Bug::AttemptsCountedOffline);
                 let changes = if counted { failed_transiently(sent, moment.now) } else { Vec::new() };
+                #[cfg(planted)]
+                let changes = if offline_protocol::planted::is(offline_protocol::planted::Bug::TroubleParks) {
+                    too_large(sent, moment.now)
+                } else {
+                    changes
+                };
                 (changes, self.wait.map(|wait| (wait.until, code)))
             }
         };
@@ -378,6 +401,26 @@ pub(crate) fn observed(error: &TransportError) -> Option<NetworkVerdict> {
         // Without a token nothing was sent, so nothing was learnt.
         TransportError::Unauthorized => None,
     }
+}
+
+/// Believes whoever has answered.
+#[cfg(planted)]
+fn planted_answer(
+    sent: &[Sent],
+    result: Result<Vec<Outcome>, TransportError>,
+) -> Result<Vec<Outcome>, TransportError> {
+    if !offline_protocol::planted::is(offline_protocol::planted::Bug::PortalAccepted)
+        || !matches!(result, Err(TransportError::NotOurServer))
+    {
+        return result;
+    }
+    let applied = || offline_protocol::Verdict::Applied {
+        versions: Vec::new(),
+        result: serde_json::Value::Null,
+        replayed: false,
+        change_seq: offline_protocol::ChangeSeq::FIRST,
+    };
+    Ok(sent.iter().map(|sent| Outcome { command_id: Some(sent.command_id), verdict: applied() }).collect())
 }
 
 fn code(error: &TransportError) -> &'static str {

@@ -35,6 +35,10 @@ pub(crate) fn changes(
 ) -> Option<Vec<(CommandId, Change)>> {
     let fits = sent.len() == outcomes.len()
         && sent.iter().zip(&outcomes).all(|(sent, outcome)| outcome.command_id == Some(sent.command_id));
+    #[cfg(planted)]
+    let fits = fits
+        || sent.len() == outcomes.len()
+            && offline_protocol::planted::is(offline_protocol::planted::Bug::AnswerNotMatched);
     if !fits {
         return None;
     }
@@ -56,6 +60,17 @@ fn change(
     let attempts = sent.attempts.saturating_add(1);
     let own_delay = retry.delay(attempts, moment.random);
     match verdict {
+        #[cfg(planted)]
+        Verdict::Held { .. }
+            if offline_protocol::planted::is(offline_protocol::planted::Bug::HeldAsApplied) =>
+        {
+            Change::Applied(Applied {
+                versions: Vec::new(),
+                change_seq: offline_protocol::ChangeSeq::FIRST,
+                replayed: false,
+                attempts,
+            })
+        }
         Verdict::Applied { versions, change_seq, replayed, .. } => {
             Change::Applied(Applied { versions, change_seq, replayed, attempts })
         }

@@ -36,6 +36,10 @@ pub fn chained(
     unsettled: Option<CommandId>,
     journaled: Option<(CommandId, Version)>,
 ) -> Option<Expected> {
+    #[cfg(planted)]
+    if offline_protocol::planted::is(offline_protocol::planted::Bug::ChainForgotten) {
+        return given;
+    }
     match (given, unsettled, journaled) {
         (_, Some(own), _) => Some(Expected::After(own)),
         (Some(Expected::Version(seen)), None, Some((own, version))) if version > seen => {

@@ -7,6 +7,8 @@ mod fingerprint;
 mod hello;
 mod ids;
 mod outcome;
+#[cfg(planted)]
+pub mod planted;
 mod problem;
 mod read;
 mod record;

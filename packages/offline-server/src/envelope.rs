@@ -87,6 +87,9 @@ fn judge(command: Command, registry: &Registry, workspace: Option<&WorkspaceId>)
         Item::Refused(Box::new(Refused { command_id: Some(command_id), command: Some(command), problem }))
     };
     let foreign = workspace != Some(&command.workspace_id);
+    #[cfg(planted)]
+    let foreign =
+        foreign && !offline_protocol::planted::is(offline_protocol::planted::Bug::ForeignWorkspaceAccepted);
     if foreign {
         return refused(command, workspace_not_found());
     }

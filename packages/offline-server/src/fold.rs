@@ -227,6 +227,10 @@ impl Fold<'_> {
         let in_lane = || {
             ready.prepared.touches().iter().find_map(|touch| self.blocked_records.get(&touch.key).copied())
         };
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::ServerLaneIgnored) {
+            return unapplied;
+        }
         unapplied.or_else(in_lane)
     }
 
@@ -262,6 +266,11 @@ impl Fold<'_> {
             command_id: ready.command.command_id,
             created_at: ready.command.created_at,
         };
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::ReceiptBeforeEffect) {
+            let early = StoredVerdict::Applied { versions: Vec::new(), change_seq: self.seq };
+            self.remember(ready, early, Value::Null);
+        }
         let run = || execute(&ready.prepared, &context, &self.state.records, expected);
         // A handler is pure: whatever state a panic leaves behind is thrown away with it.
         match catch_unwind(AssertUnwindSafe(run)) {

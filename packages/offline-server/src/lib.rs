@@ -24,3 +24,4 @@ pub use membership::{Membership, Memberships};
 pub use receipt::{Receipt, StoredVerdict};
 pub use sqlite::SqliteStore;
 pub use store::{Change, Changes, Folded, Loaded, Page, PageQuery, Store, StoredRecord, Wanted, Work};
+pub use submit::{SubmitError, submit};

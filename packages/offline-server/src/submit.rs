@@ -12,19 +12,16 @@ use crate::{
 
 /// Why a batch has no outcomes.
 #[derive(Debug)]
-pub(crate) enum SubmitError {
+pub enum SubmitError {
     /// It is not a batch; nothing was executed.
     Refused(Problem),
     /// The store failed; nothing took effect.
     Store(StoreError),
 }
 
-/// Judges a batch on behalf of a user and stores what follows from it.
-pub(crate) async fn submit(
-    server: &Server,
-    identity: &Identity,
-    body: &[u8],
-) -> Result<Outcomes, SubmitError> {
+/// Judges a batch on behalf of a user and stores what follows from it: what `POST /sync/commands` does once the body has been read and the
+/// token believed. A body that is no batch is [`SubmitError::Refused`] as a whole; the rest is answered item by item.
+pub async fn submit(server: &Server, identity: &Identity, body: &[u8]) -> Result<Outcomes, SubmitError> {
     let membership = Membership::verify(&*server.memberships, identity, &identity.workspace_id)
         .await
         .map_err(SubmitError::Store)?;

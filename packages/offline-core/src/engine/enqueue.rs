@@ -238,6 +238,12 @@ impl Inner {
         loop {
             let (answer, mut answered) = oneshot::channel();
             self.waiting().push(Waiting { new: new.clone(), durability, answer });
+            #[cfg(planted)]
+            if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
+                && self.group.turn.try_lock().is_err()
+            {
+                return Ok(Appended { seq: Seq::FIRST, expected: None, duplicate: false });
+            }
             let turn = self.group.turn().await;
             match answered.try_recv() {
                 Ok(answer) => return answer,

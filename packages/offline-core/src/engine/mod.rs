@@ -215,6 +215,12 @@ impl Engine {
     ///
     /// Refused with [`EngineError::Unsynced`] while commands are unsettled, unless the user has agreed to lose them.
     pub async fn wipe(&self, unsynced: Unsynced) -> Result<(), EngineError> {
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::WipeCountsFirst)
+            && self.0.ports.outbox.counts().await?.unsettled() == 0
+        {
+            self.0.ports.outbox.wipe(Unsynced::Lose).await?;
+        }
         if !self.0.ports.outbox.wipe(unsynced).await? {
             let count = self.0.ports.outbox.counts().await?.unsettled();
             return Err(EngineError::Unsynced { count });

@@ -85,6 +85,14 @@ impl Inner {
         loop {
             let page = self.ports.outbox.list(OutboxQuery::Seq { after, limit: PAGE }).await?;
             after = page.last().map(|command| command.seq);
+            #[cfg(planted)]
+            let page = {
+                let mut page = page;
+                if offline_protocol::planted::is(offline_protocol::planted::Bug::OrderByTime) {
+                    page.sort_by_key(|command| command.created_at);
+                }
+                page
+            };
             if !page.iter().all(&mut visit) || page.len() < PAGE {
                 return Ok(());
             }

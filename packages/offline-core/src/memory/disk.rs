@@ -125,6 +125,21 @@ impl Disk {
         Ok(true)
     }
 
+    /// Half a settlement: what it says is applied has left the outbox, and is nowhere.
+    #[cfg(planted)]
+    pub(super) fn half_settle(&mut self, settlement: &Settlement) -> Vec<OutboxCommand> {
+        let applied =
+            settlement.changes.iter().filter(|(_, change)| matches!(change, crate::Change::Applied(_)));
+        let known = self.flights.contains_key(&settlement.flight_id);
+        applied.filter(|_| known).filter_map(|(id, _)| self.take(id)).collect()
+    }
+
+    /// Undoes the half, so that the whole can be done.
+    #[cfg(planted)]
+    pub(super) fn unsettle(&mut self, half: Vec<OutboxCommand>) {
+        half.into_iter().for_each(|command| self.put(command));
+    }
+
     pub(super) fn recover(&mut self, fence: Fence) -> Result<Vec<CommandId>, StoreError> {
         self.check(fence)?;
         let flying = std::mem::take(&mut self.flights).into_values().flatten();
@@ -212,6 +227,10 @@ impl Disk {
             return None;
         }
         self.last_fence = Fence(self.last_fence.0 + 1);
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::LeaseWithoutToken) {
+            self.last_fence = Fence(1);
+        }
         let lease = Lease { holder: holder.into(), fence: self.last_fence, expires_at: now.plus(ttl) };
         self.lease = Some(lease.clone());
         Some(lease)
@@ -232,6 +251,10 @@ impl Disk {
     }
 
     fn check(&self, fence: Fence) -> Result<(), StoreError> {
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::NoFenceCheck) {
+            return Ok(());
+        }
         match &self.lease {
             Some(current) if current.fence == fence => Ok(()),
             _ => Err(StoreError::Fenced),

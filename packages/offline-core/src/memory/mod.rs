@@ -91,6 +91,28 @@ impl OutboxStore for MemoryStore {
     }
 
     fn settle(&self, settlement: Settlement) -> BoxFuture<'_, Result<bool, StoreError>> {
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::SettleInTwoSteps) {
+            return Box::pin(async move {
+                let copy = settlement.clone();
+                let half = self.transaction(move |disk| Ok(disk.half_settle(&copy))).await?;
+                let mut paused = false;
+                std::future::poll_fn(|context| {
+                    context.waker().wake_by_ref();
+                    if std::mem::replace(&mut paused, true) {
+                        std::task::Poll::Ready(())
+                    } else {
+                        std::task::Poll::Pending
+                    }
+                })
+                .await;
+                self.transaction(|disk| {
+                    disk.unsettle(half);
+                    disk.settle(settlement)
+                })
+                .await
+            });
+        }
         self.transaction(|disk| disk.settle(settlement))
     }
 

@@ -1,0 +1,270 @@
+//! What people do: make commands, look, decide about what is parked, open and close.
+
+use std::sync::Arc;
+
+use offline_core::{Dependants, Durability, EngineError, EnqueueRequest, OutboxCommand, Signal, Unsynced};
+use offline_protocol::{CommandId, Expected, RecordKey, TraceId, Version};
+use serde_json::{Value, json};
+
+use crate::{
+    commands::{FATAL, Release, item, registry},
+    executor::Owner,
+    judge,
+    model::Place,
+    shared::Shared,
+    shown,
+    world::World,
+};
+
+/// Records that everybody of a workspace writes, and that one device alone does.
+const SHARED_ITEMS: usize = 5;
+const PRIVATE_ITEMS: usize = 4;
+
+impl World {
+    /// A name of an item, with whether it is the device's own.
+    fn item_name(&self, place: Place) -> (String, bool) {
+        let dice = &self.shared.dice;
+        if dice.percent(50) {
+            (format!("p{place}-{}", dice.below(PRIVATE_ITEMS)), true)
+        } else {
+            (format!("all-{}", dice.below(SHARED_ITEMS)), false)
+        }
+    }
+
+    /// The version that a person has before him: of what he last read, or none.
+    fn seen_version(&self, place: Place, key: &RecordKey) -> Option<Version> {
+        let seen = &self.devices[place].seen;
+        seen.iter().find(|(seen, _)| seen == key).map(|(_, snapshot)| snapshot.version)
+    }
+
+    fn request(&self, place: Place) -> EnqueueRequest {
+        let dice = &self.shared.dice;
+        let (name, own) = self.item_name(place);
+        let key = item(&name);
+        let note = format!("canary:{}:{}", self.devices[place].workspace, dice.below(1_000_000));
+        let by = if dice.percent(8) { -1 } else { dice.between(1, 9) as i64 };
+        let known = self.seen_version(place, &key);
+        let outbox = self.devices[place].disk.outbox();
+        let on_it = outbox.iter().rev().find(|command| command.touches.contains(&key));
+        let exists = known.is_some() || on_it.is_some();
+        let what = if exists { dice.below(20) } else { dice.below(4) };
+        let (what, payload) = match what {
+            0..=2 => ("ITEM_CREATE_V1", json!({ "id": name, "note": note, "by": by })),
+            3 => ("ITEM_NOTE_V1", json!({ "id": name, "note": note })),
+            4..=9 => {
+                let by = if dice.percent(3) && self.may_break() { FATAL } else { by };
+                self.adding(&name, if dice.percent(5) { -50 } else { by })
+            }
+            10..=14 => ("ITEM_SET_V1", json!({ "id": name, "note": note, "by": by })),
+            15 => ("ITEM_TAG_V1", json!({ "id": name, "note": note })),
+            16 | 17 => {
+                let to = if own {
+                    format!("p{place}-{}", dice.below(PRIVATE_ITEMS))
+                } else {
+                    format!("all-{}", dice.below(SHARED_ITEMS))
+                };
+                ("ITEM_MOVE_V1", json!({ "id": name, "to": to, "by": by }))
+            }
+            18 => ("ITEM_NOTE_V1", json!({ "id": name, "note": note })),
+            _ if dice.percent(30) => ("ITEM_DELETE_V1", json!({ "id": name })),
+            _ => ("ITEM_TAG_V1", json!({ "id": name, "note": note })),
+        };
+        let mut request = EnqueueRequest::new(what, payload);
+        let guarded = matches!(what, "ITEM_SET_V1" | "ITEM_DELETE_V1");
+        let checked = matches!(what, "ITEM_MOVE_V1" | "ITEM_NOTE_V1") && dice.percent(50);
+        if guarded || checked {
+            let wrong = !own && dice.percent(5);
+            let version = known.unwrap_or(Version::FIRST);
+            request.expected = match on_it {
+                _ if wrong => Some(Expected::Version(Version::new(77).expect("BUG: a version"))),
+                Some(latest) if dice.percent(40) && latest.touches.first() == Some(&key) => {
+                    Some(Expected::After(latest.command_id))
+                }
+                _ => Some(Expected::Version(version)),
+            };
+        }
+        if let Some(earlier) = dice.pick(&outbox).filter(|_| dice.percent(12)) {
+            request.depends_on.push(earlier.command_id);
+        }
+        if dice.percent(25) {
+            request.durability = Durability::Relaxed;
+        }
+        request
+    }
+
+    fn may_break(&self) -> bool {
+        self.backend.broken.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn adding(&self, name: &str, by: i64) -> (&'static str, Value) {
+        match self.release {
+            Release::Second if self.shared.dice.percent(50) => {
+                ("ITEM_ADD_V2", json!({ "id": name, "delta": by }))
+            }
+            _ => ("ITEM_ADD_V1", json!({ "id": name, "by": by })),
+        }
+    }
+
+    pub(crate) fn enqueue(&mut self, number: usize, trace: u64) {
+        let Some(tab) = &self.tabs[number] else { return };
+        let (engine, place) = (tab.engine.clone(), tab.place);
+        let mut request = self.request(place);
+        let trace = format!("trace-{trace}");
+        request.client_trace_id = TraceId::new(&trace).ok();
+        let strict = request.durability == Durability::Strict;
+        let shared = Arc::clone(&self.shared);
+        self.shared.queue.spawn(Owner::Tab(number), async move {
+            match engine.enqueue(request).await {
+                Ok(enqueued) => acknowledge(&shared, place, enqueued.command_id, strict),
+                Err(error) => {
+                    shared.trace(|| format!("p{place} is refused {trace}: {error}"));
+                    let refused = shared.model().places[place].refused(&trace);
+                    if let Err(broken) = refused {
+                        shared.fail(|| broken);
+                    }
+                    let known = matches!(
+                        error,
+                        EngineError::Store(_)
+                            | EngineError::UnknownDependency(_)
+                            | EngineError::Closed
+                            // An old tab does not know the new release's types.
+                            | EngineError::Command(_)
+                    );
+                    shared.check(known, || format!("an enqueue is refused for no reason: {error}"));
+                }
+            }
+        });
+    }
+
+    /// A person looks at what is parked and decides about one of it.
+    pub(crate) fn decide(&self, number: usize) {
+        let Some(tab) = &self.tabs[number] else { return };
+        let place = tab.place;
+        let parked: Vec<_> = self.devices[place]
+            .disk
+            .outbox()
+            .into_iter()
+            .filter(|command| command.status.is_parked())
+            .collect();
+        let dice = &self.shared.dice;
+        let any = dice.percent(10).then(|| self.devices[place].disk.outbox());
+        let Some(command) = dice.pick(any.as_ref().unwrap_or(&parked)).cloned() else { return };
+        let (engine, id) = (tab.engine.clone(), command.command_id);
+        let edited = dice.percent(40).then(|| self.edited(&command));
+        let choice = dice.below(10);
+        self.shared.queue.spawn(Owner::Tab(number), async move {
+            // Whatever it says: what it did is checked at the store.
+            let _ = match choice {
+                0..=5 => engine.retry_with_latest(id, edited).await,
+                6 => engine.discard(id, None).await.map(drop),
+                7 | 8 => engine.discard(id, Some(Dependants::Keep)).await.map(drop),
+                _ => engine.discard(id, Some(Dependants::Discard)).await.map(drop),
+            };
+        });
+    }
+
+    fn edited(&self, command: &OutboxCommand) -> Value {
+        let dice = &self.shared.dice;
+        let mut payload = command.payload.clone();
+        if command.command_type.as_str() == "ITEM_ADD_V2" {
+            payload["delta"] = json!(dice.between(1, 5));
+        } else {
+            payload["by"] = json!(dice.between(1, 5));
+        }
+        if dice.percent(15) && !payload["id"].as_str().is_some_and(|id| id.starts_with('p')) {
+            payload["id"] = json!(format!("all-{}", dice.below(SHARED_ITEMS)));
+        }
+        payload
+    }
+
+    /// A person reads the records afresh, and what he is shown is checked (I7).
+    pub(crate) fn look(&mut self, place: Place) {
+        self.check_own(place);
+        let workspace = self.devices[place].workspace.clone();
+        self.devices[place].seen = self.backend.snapshot(&workspace);
+        self.check_fresh(place);
+    }
+
+    /// With what the server says now, he is shown that with his own commands on top.
+    pub(crate) fn check_fresh(&self, place: Place) {
+        let device = &self.devices[place];
+        let (seen, outbox) = (self.backend.snapshot(&device.workspace), device.disk.outbox());
+        let registry = registry(self.release, &Arc::default());
+        // A list does not tell of a deletion, so an own command in the journal brings the record back. This is known, and left out.
+        let mut journal = device.disk.journal();
+        journal.retain(|entry| {
+            !entry.command.touches.iter().any(|key| self.backend.is_deleted(&device.workspace, key))
+        });
+        let shown = shown::shown(&registry, &seen, &outbox, &journal);
+        let expected = shown::expected(&seen, &outbox);
+        for (key, content) in shown {
+            let right = expected.get(&key).cloned().flatten();
+            self.shared.check(content == right, || {
+                format!("I7: p{place} is shown {content:?} as {key} and it should be {right:?}")
+            });
+        }
+    }
+
+    /// Whatever he last read: his own records are shown as his commands have made them.
+    fn check_own(&self, place: Place) {
+        let device = &self.devices[place];
+        let outbox = device.disk.outbox();
+        let registry = registry(self.release, &Arc::default());
+        let shown = shown::shown(&registry, &device.seen, &outbox, &device.disk.journal());
+        let expected = shown::expected(&self.backend.snapshot(&device.workspace), &outbox);
+        let model = self.shared.model();
+        let on_way: Vec<&RecordKey> = outbox
+            .iter()
+            .filter(|command| model.done(&device.workspace, &device.user, command.command_id).is_some())
+            .flat_map(|command| &command.touches)
+            .collect();
+        for (key, content) in shown {
+            let own = judge::is_private(place, &key) && !self.backend.is_deleted(&device.workspace, &key);
+            if !own || on_way.contains(&&key) || model.places[place].muddied.contains(&key) {
+                continue;
+            }
+            let right = expected.get(&key).cloned().flatten();
+            self.shared.check(content == right, || {
+                format!("I7: p{place} is shown its own {key} as {content:?} and it should be {right:?}")
+            });
+        }
+    }
+
+    pub(crate) fn wake(&self, number: usize, signal: Signal) {
+        if let Some(tab) = &self.tabs[number] {
+            tab.engine.wake(signal);
+        }
+    }
+
+    /// A person logs out, and does not agree to lose anything.
+    pub(crate) fn log_out(&self, number: usize) {
+        let Some(tab) = &self.tabs[number] else { return };
+        let (engine, shared, place) = (tab.engine.clone(), Arc::clone(&self.shared), tab.place);
+        self.shared.queue.spawn(Owner::Tab(number), async move {
+            match engine.wipe(Unsynced::Keep).await {
+                Ok(()) | Err(EngineError::Unsynced { .. } | EngineError::Store(_)) => {}
+                Err(error) => shared.fail(|| format!("a wipe of p{place} fails: {error}")),
+            }
+        });
+    }
+
+    /// All parked commands of a device, by what the store holds.
+    pub(crate) fn parked(&self, place: Place) -> Vec<CommandId> {
+        let outbox = self.devices[place].disk.outbox();
+        outbox.iter().filter(|command| command.status.is_parked()).map(|command| command.command_id).collect()
+    }
+}
+
+/// The enqueue of a command has resolved.
+pub(crate) fn acknowledge(shared: &Shared, place: Place, id: CommandId, strict: bool) {
+    let mut model = shared.model();
+    match model.places[place].commands.get_mut(&id) {
+        Some(known) if known.lost && strict => {
+            shared.fail(|| format!("I4: {id} is acknowledged, and is lost"));
+        }
+        Some(known) => known.acknowledged = true,
+        None => shared.fail(|| format!("I4: {id} is acknowledged, and was never stored")),
+    }
+    drop(model);
+    shared.trace(|| format!("p{place} has {id} for sure"));
+}
