@@ -46,7 +46,7 @@ pub fn outbox_store() -> Vec<StoreCase> {
         burst::pages_of_every_size_go_through_a_burst,
         burst::each_command_of_a_burst_goes_its_own_way,
         burst::what_a_person_decides_about_one_leaves_its_neighbours_alone,
-        burst::a_flight_over_a_burst_is_recovered_as_it_was,
+        burst::flights_over_a_burst_are_recovered,
         burst::bursts_and_single_commands_count_on,
         list::pages_go_through_the_outbox_in_order,
         list::ids_come_in_the_order_of_seq,
