@@ -224,8 +224,12 @@ impl Fold<'_> {
         let unapplied = predecessors(&ready.command)
             .find(|id| !self.state.applied.contains_key(id))
             .map(|id| self.blocked_commands.get(&id).copied().unwrap_or(id));
+        // What waits for this very command must not keep it from being judged.
+        let itself = ready.command.command_id;
         let in_lane = || {
-            ready.prepared.touches().iter().find_map(|touch| self.blocked_records.get(&touch.key).copied())
+            let roots =
+                ready.prepared.touches().iter().filter_map(|touch| self.blocked_records.get(&touch.key));
+            roots.copied().find(|root| *root != itself)
         };
         #[cfg(planted)]
         if offline_protocol::planted::is(offline_protocol::planted::Bug::ServerLaneIgnored) {

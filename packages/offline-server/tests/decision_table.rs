@@ -226,6 +226,25 @@ async fn row_13_what_depends_on_an_item_that_was_not_applied_is_held_behind_the_
 }
 
 #[tokio::test]
+async fn row_13_no_command_is_held_behind_itself() {
+    let server = TestServer::start().await;
+    // The update stands before the creation that it waits for: once the creation is judged, the update can follow.
+    let create = server.create("e1");
+    let update = server.update("e1", json!({ "after": create["commandId"] }));
+    let outcomes = server.send(&[update.clone(), create.clone()]).await;
+    assert_eq!((statuses(&outcomes), &outcomes[0]["by"]), (vec!["held", "applied"], &create["commandId"]));
+    assert_eq!(server.send_one(&update).await["versions"][0]["version"], 2);
+
+    // A refused command and its edited self in one batch.
+    let mut negative = server.create("e2");
+    negative["payload"]["amountMinor"] = json!(-1);
+    let mut edited = negative.clone();
+    edited["payload"]["amountMinor"] = json!(1);
+    edited["idempotencyKey"] = json!("edited");
+    assert_eq!(statuses(&server.send(&[negative, edited]).await), ["rejected", "applied"]);
+}
+
+#[tokio::test]
 async fn row_13_a_malformed_item_holds_what_names_it() {
     let server = TestServer::start().await;
     let mut broken = server.create("e1");
