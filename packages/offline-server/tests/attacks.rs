@@ -225,7 +225,9 @@ async fn every_answer_says_that_it_is_ours() {
     let server = TestServer::start().await;
     let token = server.token("ana", "acme");
     for path in ["/", "/nothing", "/sync", "/sync/nothing", "/workspaces/acme", "/favicon.ico"] {
-        assert_problem(server.get(&token, path).await, 404, "not-found").await;
+        let response = server.get(&token, path).await;
+        assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+        assert_problem(response, 404, "not-found").await;
     }
     let put = server.client.put(format!("{}/sync/commands", server.url)).send().await.unwrap();
     assert_eq!(put.headers()["allow"], "POST");
