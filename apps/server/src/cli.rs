@@ -1,6 +1,6 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, builder::BoolishValueParser};
 use offline_protocol::{UserId, WorkspaceId};
 use tracing::level_filters::LevelFilter;
 
@@ -21,7 +21,7 @@ pub(crate) struct Options {
     pub(crate) web: Option<PathBuf>,
 
     /// Lets anybody sign in as ana, ben or cleo; only on a loopback address.
-    #[arg(long, env = "ERP_SERVER_DEV")]
+    #[arg(long, env = "ERP_SERVER_DEV", value_parser = BoolishValueParser::new())]
     pub(crate) dev: bool,
 
     /// How long a token of the development sign-in is valid: a number with s, m or h.

@@ -143,6 +143,22 @@ async fn without_dev_nobody_signs_in_but_tokens_of_the_secret_count() {
 }
 
 #[tokio::test]
+async fn the_switch_may_come_from_its_variable_in_the_usual_spellings() {
+    let folder = tempfile::tempdir().unwrap();
+    for (value, status) in [("1", 200), ("true", 200), ("yes", 200), ("0", 404), ("false", 404)] {
+        let mut command = binary(&folder.path().join("data"), &[]);
+        let server = ServerProcess::spawn(command.env("ERP_SERVER_DEV", value).stderr(Stdio::null()));
+        assert_eq!(server.get("/dev/accounts").await.status(), status, "{value}");
+        assert!(server.terminate().success());
+    }
+    for nonsense in ["perhaps", ""] {
+        let mut command = binary(&folder.path().join("data"), &[]);
+        let output = command.env("ERP_SERVER_DEV", nonsense).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{nonsense:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_of_the_sign_in_expires() {
     let folder = tempfile::tempdir().unwrap();
     let server = ServerProcess::start(folder.path(), &["--token-ttl", "1s"]);
