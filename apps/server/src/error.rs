@@ -44,6 +44,9 @@ pub(crate) enum StartError {
     /// The database cannot be opened.
     #[error("cannot open the database: {}", chain(.0))]
     Store(#[from] StoreError),
+    /// The disk did not take what was to be flushed; what it holds is found out by a new start.
+    #[error("the database could not be flushed to the disk: look after the disk, then start again")]
+    StoreClosed,
     /// The listener failed while serving.
     #[error("the server failed: {0}")]
     Serve(io::Error),

@@ -46,7 +46,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         .map_err(|source| StartError::Listen { address: options.listen, source })?;
     let keeper = tokio::spawn(prune_daily(Arc::clone(&store), Retention::default()));
     announce(&listener, folder.path()).map_err(StartError::Serve)?;
-    let ended = run(listener, router).await;
+    let ended = run(listener, router, store.closed()).await;
     keeper.abort();
     ended
 }
@@ -80,7 +80,11 @@ fn announce(listener: &TcpListener, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn run(listener: TcpListener, router: Router) -> Result<(), StartError> {
+async fn run(
+    listener: TcpListener,
+    router: Router,
+    store_closed: impl Future<Output = ()>,
+) -> Result<(), StartError> {
     let (ending, ended) = oneshot::channel();
     let signal = async move {
         signal().await;
@@ -101,6 +105,7 @@ async fn run(listener: TcpListener, router: Router) -> Result<(), StartError> {
             tracing::warn!("some requests did not finish in time");
             Ok(())
         }
+        () = store_closed => Err(StartError::StoreClosed),
     }
 }
 
@@ -138,4 +143,16 @@ async fn prune(store: &SqliteStore, retention: Retention) -> Result<(), StoreErr
     let now = SystemClock.now().since(offline_protocol::Timestamp::EPOCH);
     let before = |age: Duration| offline_protocol::Timestamp::EPOCH.plus(now.saturating_sub(age));
     store.prune(before(DAY * retention.receipt_days), before(DAY * retention.key_days + KEY_MARGIN)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_has_closed_itself_ends_the_server() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ended = run(listener, Router::new(), std::future::ready(())).await;
+        assert!(matches!(ended, Err(StartError::StoreClosed)), "{ended:?}");
+    }
 }

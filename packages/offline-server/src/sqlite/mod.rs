@@ -70,6 +70,14 @@ impl SqliteStore {
         self.alone(move |connection| rows::remove_member(connection, &workspace, &user)).await
     }
 
+    /// Resolves when the store has closed itself, because the database could not be flushed to the disk. What is on the disk then is known
+    /// only after it has been opened anew, so the process should end.
+    pub async fn closed(&self) {
+        if let Some(jobs) = &self.jobs {
+            jobs.closed().await;
+        }
+    }
+
     async fn alone(
         &self,
         job: impl FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,

@@ -220,3 +220,21 @@ async fn what_was_answered_is_flushed() {
         .unwrap();
     assert_eq!(*settings.lock().unwrap(), ("wal".into(), 2), "2 is FULL");
 }
+
+#[tokio::test]
+async fn after_a_failed_flush_the_store_takes_nothing_more_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.run(write("acme", 1, "a", json!(1))).await.unwrap();
+    let flush = || {
+        let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+        Err(connection::store_error(rusqlite::Error::SqliteFailure(error, None)))
+    };
+    assert!(matches!(store.alone(move |_| flush()).await, Err(StoreError::Unavailable(_))));
+    store.closed().await;
+    let refused = store.run(write("acme", 2, "a", json!(2))).await;
+    assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
+    drop(store);
+    let reopened = open(folder.path());
+    assert_eq!(reopened.record(&member("acme"), &key("a")).await.unwrap().unwrap().version.get(), 1);
+}
