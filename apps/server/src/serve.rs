@@ -5,7 +5,7 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{Limits, Retention};
 use offline_server::{
-    Clock, Server, SqliteStore, Store, StoreError, SystemClock, Tokens, api, with_protocol,
+    Clock, Members as _, Server, SqliteStore, Store, StoreError, SystemClock, Tokens, api, with_protocol,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 

@@ -20,7 +20,7 @@ pub use auth::{Identity, Tokens};
 pub use clock::{Clock, SystemClock};
 pub use error::{StoreError, TokenError};
 pub use http::{ProblemResponse, Server, api, bearer, guarded, not_found, with_protocol};
-pub use membership::{Membership, Memberships};
+pub use membership::{Members, Membership, Memberships};
 pub use receipt::{Receipt, StoredVerdict};
 pub use sqlite::SqliteStore;
 pub use store::{Change, Changes, Folded, Loaded, Page, PageQuery, Store, StoredRecord, Wanted, Work};

@@ -16,6 +16,25 @@ pub trait Memberships: Send + Sync {
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
 }
 
+/// Keeps the list of members.
+///
+/// An implementation must guarantee: what has been answered is on the disk; both calls may be repeated without effect.
+pub trait Members: Memberships {
+    /// Makes a user a member of a workspace; one who is stays one.
+    fn put_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Takes a user's membership away; his commands and receipts stay. One who is no member stays none.
+    fn remove_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
 /// The proof that a user has just been found to be a member of a workspace. Stores take it in place of a workspace id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {

@@ -17,7 +17,7 @@ use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, Wo
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Membership, Memberships, Page, PageQuery, Store, StoreError, Work};
+use crate::{Members, Membership, Memberships, Page, PageQuery, Store, StoreError, Work};
 
 use self::{
     connection::{open_reader, open_writer},
@@ -52,22 +52,6 @@ impl SqliteStore {
             writer::start(connection).map_err(|error| StoreError::Backend(Box::new(error)))?;
         let readers = Arc::new(Readers { file: file.to_owned(), idle: Mutex::default() });
         Ok(Self { jobs: Some(jobs), writer: Some(writer), readers })
-    }
-
-    /// Makes a user a member of a workspace; one who is stays one.
-    pub async fn put_member(&self, workspace_id: &WorkspaceId, user_id: &UserId) -> Result<(), StoreError> {
-        let (workspace, user) = (workspace_id.clone(), user_id.clone());
-        self.alone(move |connection| rows::put_member(connection, &workspace, &user)).await
-    }
-
-    /// Takes a user's membership away. His commands and receipts stay.
-    pub async fn remove_member(
-        &self,
-        workspace_id: &WorkspaceId,
-        user_id: &UserId,
-    ) -> Result<(), StoreError> {
-        let (workspace, user) = (workspace_id.clone(), user_id.clone());
-        self.alone(move |connection| rows::remove_member(connection, &workspace, &user)).await
     }
 
     /// Resolves when the store has closed itself, because the database could not be flushed to the disk. What is on the disk then is known
@@ -175,5 +159,25 @@ impl Memberships for SqliteStore {
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         let (workspace, user) = (workspace_id.clone(), user_id.clone());
         Box::pin(self.read(move |connection| rows::is_member(connection, &workspace, &user)))
+    }
+}
+
+impl Members for SqliteStore {
+    fn put_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (workspace, user) = (workspace_id.clone(), user_id.clone());
+        Box::pin(self.alone(move |connection| rows::put_member(connection, &workspace, &user)))
+    }
+
+    fn remove_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (workspace, user) = (workspace_id.clone(), user_id.clone());
+        Box::pin(self.alone(move |connection| rows::remove_member(connection, &workspace, &user)))
     }
 }

@@ -1,11 +1,10 @@
-//! What the port's contract asks of this adapter.
+//! What only this adapter has: its file. What every store must do is in `tests/cases/store.rs`.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
-use futures_util::future::join_all;
 use offline_domain::Record;
 use offline_protocol::{
-    ChangeSeq, CommandId, Fingerprint, IdempotencyKey, RecordId, RecordKind, RecordVersion, Version,
+    ChangeSeq, CommandId, Fingerprint, IdempotencyKey, RecordId, RecordKind, RecordVersion,
 };
 use serde_json::{Value, json};
 
@@ -83,55 +82,6 @@ fn open(folder: &Path) -> SqliteStore {
 }
 
 #[tokio::test]
-async fn what_was_answered_is_there_after_reopening() {
-    let folder = tempfile::tempdir().unwrap();
-    {
-        let store = open(folder.path());
-        store.run(write("acme", 1, "a", json!({ "text": "ä" }))).await.unwrap();
-    }
-    let store = open(folder.path());
-    let record = store.record(&member("acme"), &key("a")).await.unwrap().unwrap();
-    assert_eq!((record.version, &record.data), (Version::new(1).unwrap(), &json!({ "text": "ä" })));
-    let receipt = receipt(&store, "acme", 1).await.unwrap();
-    assert_eq!((receipt.fingerprint, receipt.result), (Fingerprint([7; 32]), json!("result")));
-    assert!(store.record(&member("globex"), &key("a")).await.unwrap().is_none());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_batches_follow_each_other_without_gap() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    let works = (0..200_u128).map(|number| store.run(write("acme", number + 1, "hot", json!(1))));
-    let seqs: BTreeSet<_> = join_all(works)
-        .await
-        .into_iter()
-        .map(|verdicts| match verdicts.unwrap().remove(0) {
-            Verdict::Applied { change_seq, .. } => change_seq.get(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(seqs, (1..=200).collect());
-    let record = store.record(&member("acme"), &key("hot")).await.unwrap().unwrap();
-    assert_eq!(record.version.get(), 200);
-}
-
-#[tokio::test]
-async fn a_batch_that_fails_takes_no_other_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    let broken = Work { fold: Arc::new(|_| panic!("a broken fold")), ..write("acme", 50, "x", json!(1)) };
-    let works = (0..20_u128).map(|number| {
-        let work = if number == 7 { broken.clone() } else { write("acme", number + 1, "a", json!(1)) };
-        store.run(work)
-    });
-    let results = join_all(works).await;
-    let failed: Vec<_> =
-        results.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(at, _)| at).collect();
-    assert_eq!(failed, [7]);
-    assert_eq!(store.record(&member("acme"), &key("a")).await.unwrap().unwrap().version.get(), 19);
-}
-
-#[tokio::test]
 async fn row_31_a_full_disk_refuses_writes_keeps_reads_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
@@ -152,55 +102,6 @@ async fn row_31_a_full_disk_refuses_writes_keeps_reads_and_recovers() {
     limit(1_000_000).await.unwrap();
     let verdicts = store.run(write("acme", 2, "b", large)).await.unwrap();
     assert!(matches!(&verdicts[0], Verdict::Applied { change_seq, .. } if change_seq.get() == 2));
-}
-
-#[tokio::test]
-async fn a_command_cannot_be_applied_twice_even_by_a_broken_fold() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    store.run(write("acme", 1, "a", json!(1))).await.unwrap();
-    let mut again = write("acme", 1, "a", json!(2));
-    let fold = Arc::clone(&again.fold);
-    again.fold = Arc::new(move |loaded| {
-        let mut folded = fold(loaded);
-        folded.changes.receipts[0].idempotency_key = IdempotencyKey::new("another").unwrap();
-        folded
-    });
-    assert!(store.run(again).await.is_err());
-    assert_eq!(store.record(&member("acme"), &key("a")).await.unwrap().unwrap().data, json!(1));
-}
-
-#[tokio::test]
-async fn old_receipts_lose_their_result_and_then_go() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    store.run(write("acme", 1, "a", json!(1))).await.unwrap();
-    let (now, later) = (Timestamp::from_millis(NOW), Timestamp::from_millis(NOW + 1));
-    store.prune(now, now).await.unwrap();
-    assert_eq!(receipt(&store, "acme", 1).await.unwrap().result, json!("result"));
-    store.prune(later, now).await.unwrap();
-    let thin = receipt(&store, "acme", 1).await.unwrap();
-    assert_eq!(
-        (&thin.result, thin.verdict.version_of(&key("a"))),
-        (&Value::Null, Some(Version::FIRST.next()))
-    );
-    store.prune(later, later).await.unwrap();
-    assert!(receipt(&store, "acme", 1).await.is_none());
-    assert!(store.record(&member("acme"), &key("a")).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn members_come_and_go() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    let (acme, ana) = (WorkspaceId::new("acme").unwrap(), UserId::new("ana").unwrap());
-    assert!(!store.is_member(&acme, &ana).await.unwrap());
-    store.put_member(&acme, &ana).await.unwrap();
-    store.put_member(&acme, &ana).await.unwrap();
-    assert!(store.is_member(&acme, &ana).await.unwrap());
-    assert!(!store.is_member(&WorkspaceId::new("globex").unwrap(), &ana).await.unwrap());
-    store.remove_member(&acme, &ana).await.unwrap();
-    assert!(!store.is_member(&acme, &ana).await.unwrap());
 }
 
 #[tokio::test]

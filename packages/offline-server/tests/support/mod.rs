@@ -1,5 +1,4 @@
-//! A server on a free port, over a database in a temporary folder, with a clock that the test drives.
-#![allow(dead_code, reason = "every test file uses another part")]
+//! A server on a free port, over an empty store, with a clock that the test drives.
 
 use std::{
     sync::{
@@ -10,24 +9,32 @@ use std::{
 };
 
 use offline_protocol::{Limits, Retention, Timestamp, UserId, WorkspaceId};
-use offline_server::{Clock, Identity, Server, SqliteStore, Store, Tokens, api, not_found, with_protocol};
+use offline_server::{Clock, Identity, Members, Server, Store, Tokens, api, not_found, with_protocol};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::place::Place;
 
 /// 2026-11-22T18:00:00Z.
 pub(crate) const START: i64 = 1_795_370_400_000;
 
 pub(crate) const SECRET: &[u8] = b"a secret that only the tests know";
 
+/// A store that has been opened, and its list of members.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) members: Arc<dyn Members>,
+}
+
 pub(crate) struct TestServer {
     pub(crate) url: String,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) members: Arc<dyn Members>,
     pub(crate) tokens: Tokens,
     pub(crate) client: Client,
     clock: Arc<AtomicI64>,
     ids: AtomicU64,
-    folder: tempfile::TempDir,
+    place: Place,
 }
 
 impl TestServer {
@@ -40,10 +47,10 @@ impl TestServer {
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
         limits: Limits,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqliteStore::open(&folder.path().join("server.sqlite")).unwrap());
+        let place = Place::new().await;
+        let Opened { store, members } = place.open().await;
         for (workspace, user) in [("acme", "ana"), ("acme", "ben"), ("globex", "ben"), ("globex", "cleo")] {
-            store
+            members
                 .put_member(&WorkspaceId::new(workspace).unwrap(), &UserId::new(user).unwrap())
                 .await
                 .unwrap();
@@ -53,8 +60,8 @@ impl TestServer {
         let clock: Arc<dyn Clock> = Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)));
         let tokens = Tokens::new(SECRET, Arc::clone(&clock));
         let server = Server {
-            store: wrap(Arc::clone(&store) as Arc<dyn Store>),
-            memberships: Arc::clone(&store) as _,
+            store: wrap(store),
+            memberships: members.clone(),
             registry: erp::registry(),
             tokens: tokens.clone(),
             clock,
@@ -66,7 +73,7 @@ impl TestServer {
         let router = with_protocol(api(server).fallback(not_found));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::builder().no_gzip().build().unwrap();
-        Self { url, store, tokens, client, clock: millis, ids: AtomicU64::new(1), folder }
+        Self { url, members, tokens, client, clock: millis, ids: AtomicU64::new(1), place }
     }
 
     pub(crate) fn advance(&self, span: Duration) {
@@ -156,10 +163,8 @@ impl TestServer {
     }
 
     /// How many rows a table has.
-    pub(crate) fn count(&self, table: &str) -> i64 {
-        let file = self.folder.path().join("server.sqlite");
-        let connection = rusqlite::Connection::open(file).unwrap();
-        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.place.count(table).await
     }
 }
 

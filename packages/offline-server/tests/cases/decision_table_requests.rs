@@ -1,7 +1,4 @@
 //! The decision table of the write side, from row 19 on: who may ask, and what is understood. The names begin with the row's number; rows 15 and 16 (a killed process) are in `apps/server`.
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
-
-mod support;
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +7,7 @@ use offline_protocol::{Limits, RecordKey, RecordSnapshot, Timestamp, Verdict};
 use offline_server::{Membership, Page, PageQuery, Store, StoreError, Work};
 use serde_json::{Value, json};
 
-use support::{TestServer, assert_problem, body, code, expense_payload, statuses};
+use crate::support::{TestServer, assert_problem, body, code, expense_payload, statuses};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -28,7 +25,7 @@ async fn row_19_a_command_older_than_the_memory_of_keys_is_not_executed() {
     let outcome = server.send_one(&unknown).await;
     assert_eq!((outcome["status"].as_str(), code(&outcome)), (Some("rejected"), "command-expired"));
     assert_eq!(server.send_one(&known).await["replayed"], true);
-    assert_eq!((server.count("receipt"), server.count("record")), (2, 2));
+    assert_eq!((server.count("receipt").await, server.count("record").await), (2, 2));
 }
 
 #[tokio::test]
@@ -47,7 +44,7 @@ async fn row_20_the_same_key_of_another_user_or_in_another_workspace_is_another_
     assert_eq!((statuses(&ben), &ben[0]["replayed"]), (vec!["applied"], &json!(false)));
     let globex = server.send_as(&server.token("ben", "globex"), &[elsewhere]).await;
     assert_eq!((statuses(&globex), &globex[0]["changeSeq"]), (vec!["applied"], &json!(1)));
-    assert_eq!(server.count("receipt"), 3);
+    assert_eq!(server.count("receipt").await, 3);
 }
 
 #[tokio::test]
@@ -63,7 +60,7 @@ async fn row_21_a_workspace_that_is_not_the_tokens_does_not_exist() {
     assert_eq!(statuses(&outcomes), ["rejected", "rejected", "applied"]);
     assert_eq!(outcomes[0]["problem"], outcomes[1]["problem"]);
     assert_eq!(code(&outcomes[0]), "workspace-not-found");
-    assert_eq!(server.count("receipt"), 1);
+    assert_eq!(server.count("receipt").await, 1);
 
     let ana = server.token("ana", "acme");
     let read = |path: &'static str| server.get(&ana, path);
@@ -82,12 +79,12 @@ async fn row_21_a_removed_member_is_out_with_his_next_request() {
     let ana = server.token("ana", "acme");
     server.send_one(&server.create("e1")).await;
     let workspace = offline_protocol::WorkspaceId::new("acme").unwrap();
-    server.store.remove_member(&workspace, &offline_protocol::UserId::new("ana").unwrap()).await.unwrap();
+    server.members.remove_member(&workspace, &offline_protocol::UserId::new("ana").unwrap()).await.unwrap();
     let response = server.get(&ana, "/workspaces/acme/records/expense/e1").await;
     assert_problem(response, 404, "workspace-not-found").await;
     let outcome = server.send_one(&server.create("e2")).await;
     assert_eq!((outcome["status"].as_str(), code(&outcome)), (Some("rejected"), "workspace-not-found"));
-    assert_eq!(server.count("record"), 1);
+    assert_eq!(server.count("record").await, 1);
 }
 
 #[tokio::test]
@@ -119,7 +116,7 @@ async fn row_23_without_a_valid_token_nothing_is_executed() {
     server.advance(Duration::from_secs(3601));
     let expired = server.post(&token).body(batch).send().await.unwrap();
     assert_problem(expired, 401, "unauthorized").await;
-    assert_eq!(server.count("receipt"), 0);
+    assert_eq!(server.count("receipt").await, 0);
 }
 
 #[tokio::test]
@@ -132,7 +129,7 @@ async fn row_25_an_unknown_type_is_refused_and_not_stored() {
     assert!(detail.contains("EXPENSE_CREATE_V1"), "names the accepted ones: {detail}");
     let unversioned = server.command("EXPENSE_CREATE", expense_payload("e1"));
     assert_eq!(code(&server.send_one(&unversioned).await), "invalid-command-type");
-    assert_eq!(server.count("receipt"), 0);
+    assert_eq!(server.count("receipt").await, 0);
 }
 
 #[tokio::test]
@@ -170,7 +167,7 @@ async fn row_26_a_payload_of_another_shape_is_refused_with_pointers_and_not_stor
         let outcome = server.send_one(&server.command("EXPENSE_CREATE_V1", payload)).await;
         assert_eq!(code(&outcome), "invalid-payload");
     }
-    assert_eq!((server.count("receipt"), server.count("record")), (0, 0));
+    assert_eq!((server.count("receipt").await, server.count("record").await), (0, 0));
 }
 
 #[tokio::test]
@@ -201,7 +198,7 @@ async fn row_28_a_body_that_is_too_large_is_refused_as_a_whole_with_the_limits()
     assert_problem(declared, 413, "request-too-large").await;
     let bomb = server.post(&token).header("content-encoding", "gzip").body(gzip(large.as_bytes()));
     assert_problem(bomb.send().await.unwrap(), 413, "request-too-large").await;
-    assert_eq!(server.count("receipt"), 0);
+    assert_eq!(server.count("receipt").await, 0);
 }
 
 #[tokio::test]
@@ -266,7 +263,7 @@ async fn row_29_what_is_not_the_json_we_know_is_refused_as_a_whole() {
     assert_problem(typed, 415, "unsupported-media-type").await;
     let brotli = server.post(&token).header("content-encoding", "br").body("x").send().await.unwrap();
     assert_problem(brotli, 415, "unsupported-media-type").await;
-    assert_eq!(server.count("receipt"), 0);
+    assert_eq!(server.count("receipt").await, 0);
 }
 
 #[tokio::test]
@@ -279,7 +276,7 @@ async fn row_29_a_number_that_nobody_can_hold_is_the_items_own_fault() {
         server.create("e2")
     );
     let response = server.post(&server.token("ana", "acme")).body(body).send().await.unwrap();
-    let outcomes = support::body(response).await["outcomes"].as_array().unwrap().clone();
+    let outcomes = crate::support::body(response).await["outcomes"].as_array().unwrap().clone();
     assert_eq!((statuses(&outcomes), code(&outcomes[0])), (vec!["rejected", "applied"], "invalid-command"));
     assert_eq!(outcomes[0]["commandId"], create["commandId"]);
 }

@@ -1,11 +1,8 @@
 //! Reading records: pages, single ones, entity tags.
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
-
-mod support;
 
 use serde_json::{Value, json};
 
-use support::{TestServer, assert_problem, body};
+use crate::support::{TestServer, assert_problem, body};
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gap_or_overlap() {

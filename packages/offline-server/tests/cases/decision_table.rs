@@ -1,12 +1,9 @@
 //! The decision table of the write side, row by row, over HTTP. The names begin with the row's number; rows 15 and 16 (a killed process) are in `apps/server`.
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
-
-mod support;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use support::{TestServer, code, statuses};
+use crate::support::{TestServer, code, statuses};
 
 #[tokio::test]
 async fn row_01_a_new_command_is_applied_and_stored() {
@@ -20,7 +17,10 @@ async fn row_01_a_new_command_is_applied_and_stored() {
     let record = server.expense("e1").await.unwrap();
     assert_eq!((&record["version"], &record["updatedBy"]), (&json!(1), &json!("ana")));
     assert_eq!(record["data"]["createdBy"], "ana");
-    assert_eq!((server.count("receipt"), server.count("record"), server.count("change")), (1, 1, 1));
+    assert_eq!(
+        (server.count("receipt").await, server.count("record").await, server.count("change").await),
+        (1, 1, 1)
+    );
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn row_02_the_same_key_again_gets_the_same_outcome() {
     let second = server.send_one(&retry).await;
     assert_eq!(second["replayed"], true);
     assert_eq!((&second["versions"], &second["changeSeq"]), (&first["versions"], &first["changeSeq"]));
-    assert_eq!((server.count("receipt"), server.count("change")), (2, 2));
+    assert_eq!((server.count("receipt").await, server.count("change").await), (2, 2));
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn row_04_the_same_key_at_the_same_time_takes_effect_once() {
         outcomes.iter().filter(is).count()
     };
     assert_eq!((applied(false), applied(true)), (1, 15));
-    assert_eq!(server.count("change"), 1);
+    assert_eq!(server.count("change").await, 1);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn row_05_the_same_key_twice_in_a_batch_takes_effect_once() {
     let outcomes = server.send(&[create.clone(), create]).await;
     assert_eq!(statuses(&outcomes), ["applied", "applied"]);
     assert_eq!((&outcomes[0]["replayed"], &outcomes[1]["replayed"]), (&json!(false), &json!(true)));
-    assert_eq!((server.count("receipt"), server.count("change")), (1, 1));
+    assert_eq!((server.count("receipt").await, server.count("change").await), (1, 1));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn row_06_the_same_key_twice_in_a_batch_with_another_content_is_refused() 
         (statuses(&outcomes), code(&outcomes[1])),
         (vec!["applied", "rejected"], "idempotency-key-reused")
     );
-    assert_eq!(server.count("record"), 1);
+    assert_eq!(server.count("record").await, 1);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn row_07_a_missing_or_malformed_key_is_refused_and_not_stored() {
         assert_eq!(outcome["problem"]["errors"][0]["pointer"], "/idempotencyKey");
         assert_eq!(outcome["commandId"], create["commandId"]);
     }
-    assert_eq!((server.count("receipt"), server.count("record")), (0, 0));
+    assert_eq!((server.count("receipt").await, server.count("record").await), (0, 0));
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn row_09_a_guarded_update_without_a_version_is_refused() {
     update.as_object_mut().unwrap().remove("expected");
     let outcome = server.send_one(&update).await;
     assert_eq!((outcome["status"].as_str(), code(&outcome)), (Some("rejected"), "version-required"));
-    assert_eq!(server.count("receipt"), 1);
+    assert_eq!(server.count("receipt").await, 1);
     let submit = server.command("EXPENSE_SUBMIT_V1", json!({ "expenseId": "e1" }));
     assert_eq!(server.send_one(&submit).await["status"], "applied");
 }
@@ -186,7 +186,7 @@ async fn row_12_a_rule_refuses_with_its_reason_and_stays_with_it() {
         assert_eq!(outcome["problem"]["title"], "The amount of an expense must be more than zero");
         assert_eq!(outcome["replayed"], replayed);
     }
-    assert_eq!((server.count("receipt"), server.count("record")), (1, 0));
+    assert_eq!((server.count("receipt").await, server.count("record").await), (1, 0));
 
     server.send_one(&server.create("e2")).await;
     server.send_one(&server.command("EXPENSE_SUBMIT_V1", json!({ "expenseId": "e2" }))).await;
@@ -214,7 +214,7 @@ async fn row_13_what_depends_on_an_item_that_was_not_applied_is_held_behind_the_
     let unknown = server.id();
     linked["dependsOn"] = json!([unknown]);
     assert_eq!(server.send_one(&linked).await["by"], json!(unknown));
-    assert_eq!((server.count("receipt"), server.count("record")), (1, 0));
+    assert_eq!((server.count("receipt").await, server.count("record").await), (1, 0));
 
     // Edited and sent again under a new key, everything follows.
     negative["payload"]["amountMinor"] = json!(100);

@@ -1,14 +1,11 @@
 //! What somebody might try: forged tokens, other people's records, bodies of every wrong shape.
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
-
-mod support;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use support::{SECRET, TestServer, assert_problem, body, code, expense_payload, statuses};
+use crate::support::{SECRET, TestServer, assert_problem, body, code, expense_payload, statuses};
 
 /// Signs any header and claims with a secret, without asking whether they make sense.
 fn forge(header: &Value, claims: &Value, secret: &[u8]) -> String {
@@ -216,7 +213,10 @@ async fn garbage_is_answered_with_a_stable_code_and_stores_nothing() {
     let outcomes = server.send(&commands).await;
     let found: Vec<_> = outcomes.iter().map(code).collect();
     assert_eq!(found, codes);
-    assert_eq!((server.count("receipt"), server.count("record"), server.count("change")), (0, 0, 0));
+    assert_eq!(
+        (server.count("receipt").await, server.count("record").await, server.count("change").await),
+        (0, 0, 0)
+    );
     assert_eq!(server.send_one(&server.create("e1")).await["status"], "applied");
 }
 

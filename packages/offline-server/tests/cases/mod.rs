@@ -1,0 +1,7 @@
+//! What holds on every store. `on_sqlite.rs` and `on_postgres.rs` run all of it.
+
+mod attacks;
+mod decision_table;
+mod decision_table_requests;
+mod records;
+mod store;

@@ -1,0 +1,31 @@
+use std::{path::PathBuf, sync::Arc};
+
+use offline_server::SqliteStore;
+
+use crate::support::Opened;
+
+/// A place where a store's data lie: here a file in a folder of its own.
+pub(crate) struct Place(tempfile::TempDir);
+
+impl Place {
+    /// An empty one.
+    pub(crate) async fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Opens a store on it; any number may be open at once.
+    pub(crate) async fn open(&self) -> Opened {
+        let store = Arc::new(SqliteStore::open(&self.file()).unwrap());
+        Opened { store: store.clone(), members: store }
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let connection = rusqlite::Connection::open(self.file()).unwrap();
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("server.sqlite")
+    }
+}
