@@ -8,6 +8,7 @@ mod clock;
 mod failure;
 mod generate;
 mod node;
+mod postgres;
 mod process;
 mod repository;
 mod run;
@@ -54,8 +55,10 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["test", suite] if !suite.starts_with('-') => test::run(&repository, Selection::named(suite)?),
         ["bench", "web"] => bench::web(&repository),
         ["sim", rest @ ..] => sim::run(&repository, &sim::parse(rest)?),
-        ["run"] => run::serve(&repository, &[]),
-        ["run", "--", ..] => run::serve(&repository, &arguments[2..]),
+        ["run"] => run::serve(&repository, run::Database::Sqlite, &[]),
+        ["run", "--", ..] => run::serve(&repository, run::Database::Sqlite, &arguments[2..]),
+        ["run", "--postgres"] => run::serve(&repository, run::Database::Postgres, &[]),
+        ["run", "--postgres", "--", ..] => run::serve(&repository, run::Database::Postgres, &arguments[3..]),
         [task, rest @ ..] => Err(unknown(task, rest)),
     }
 }
@@ -75,6 +78,7 @@ fn help() -> Outcome {
 Usage: cargo xtask <task>
 
   run [-- <server flags>]   build everything and serve the ERP on http://127.0.0.1:8787
+  run --postgres            the same on a private PostgreSQL, which ends with the server
   test                      check, then every test suite; the last line counts the tests
   test --quick              the same without the suites that need a browser
   test <suite>              one suite alone, without check

@@ -3,6 +3,7 @@
 use crate::clock::step;
 use crate::failure::{Failure, Outcome};
 use crate::node::{self, npm};
+use crate::postgres;
 use crate::process::Tool;
 use crate::repository::Repository;
 use crate::wasm;
@@ -16,8 +17,20 @@ const DEFAULTS: [(&str, Option<&str>); 4] = [
     ("--web", Some("apps/web/dist")),
 ];
 
+/// Where the server keeps its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// In a file of its data folder.
+    Sqlite,
+    /// In a PostgreSQL of our own.
+    Postgres,
+}
+
+/// The variable that names the server's database.
+const DATABASE_VARIABLE: &str = "ERP_SERVER_DATABASE_URL";
+
 /// Builds all that the ERP needs and becomes the server, which prints its address and ends at Ctrl-C.
-pub(crate) fn serve(repository: &Repository, flags: &[String]) -> Outcome {
+pub(crate) fn serve(repository: &Repository, database: Database, flags: &[String]) -> Outcome {
     step("setup", || node::ensure_packages(repository))?;
     let target = step("setup wasm", || WasmTarget::ensure(repository))?;
     wasm::ENGINE.build(repository, &target)?;
@@ -25,7 +38,12 @@ pub(crate) fn serve(repository: &Repository, flags: &[String]) -> Outcome {
     server(repository)?;
     let arguments = with_defaults(flags);
     println!("==> erp-server {}   (Ctrl-C ends it)", arguments.join(" "));
-    let server = Tool::new(repository.binary("erp-server"), &repository.root);
+    let mut server = Tool::new(repository.binary("erp-server"), &repository.root);
+    if database == Database::Postgres {
+        let url = step("PostgreSQL", || postgres::start(repository))?;
+        println!("    its address, for psql: {url}");
+        server = server.env(DATABASE_VARIABLE, url);
+    }
     arguments.iter().fold(server, Tool::arg).become_it()
 }
 

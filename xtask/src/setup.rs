@@ -4,6 +4,7 @@ use crate::browser;
 use crate::clock::step;
 use crate::failure::Outcome;
 use crate::node;
+use crate::postgres;
 use crate::repository::Repository;
 use crate::wasm_target::WasmTarget;
 
@@ -11,6 +12,7 @@ use crate::wasm_target::WasmTarget;
 pub(crate) fn everything(repository: &Repository) -> Outcome {
     step("npm packages", || node::ensure_packages(repository))?;
     step("wasm32 target", || WasmTarget::ensure(repository).map(drop))?;
+    step("PostgreSQL", || postgres::ensure(repository))?;
     step("Chromium", || {
         let binary = browser::ensure_chromium(repository)?;
         println!("    {}", binary.display());

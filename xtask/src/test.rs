@@ -5,6 +5,7 @@ use crate::check;
 use crate::clock::{Stopwatch, step};
 use crate::failure::{Failure, Outcome};
 use crate::node::{self, npm};
+use crate::postgres;
 use crate::process::Tool;
 use crate::repository::Repository;
 use crate::run;
@@ -27,7 +28,8 @@ struct Suite {
 /// What is built before a suite runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
-    Nothing,
+    /// PostgreSQL's programs.
+    Postgres,
     /// npm packages and the engine's bundle, which TypeScript imports.
     Engine,
     /// Chromium and the conformance bundle.
@@ -45,7 +47,7 @@ const SUITES: [Suite; 5] = [
         about: "all Rust tests that need no browser",
         home: "Cargo.toml",
         runner: Runner::Cargo,
-        needs: Needs::Nothing,
+        needs: Needs::Postgres,
         command: rust,
     },
     Suite {
@@ -118,7 +120,7 @@ impl Selection {
     fn includes(self, index: usize, suite: &Suite) -> bool {
         match self {
             Self::All => true,
-            Self::Quick => matches!(suite.needs, Needs::Nothing | Needs::Engine),
+            Self::Quick => matches!(suite.needs, Needs::Postgres | Needs::Engine),
             Self::One(chosen) => chosen == index,
         }
     }
@@ -186,7 +188,8 @@ impl Suite {
     /// Builds what the suite needs and returns the command that runs it.
     fn prepare(&self, repository: &Repository) -> Outcome<Tool> {
         let tool = (self.command)(repository);
-        if self.needs == Needs::Nothing {
+        if self.needs == Needs::Postgres {
+            step("setup PostgreSQL", || postgres::ensure(repository))?;
             return Ok(tool);
         }
         step("setup", || node::ensure_packages(repository))?;

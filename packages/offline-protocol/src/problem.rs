@@ -53,6 +53,8 @@ pub enum ProblemCode {
     RateLimited,
     /// The server's storage does not take writes now.
     StorageUnavailable,
+    /// The answer of the server's storage was lost: it may or may not have taken effect.
+    OutcomeUnknown,
     /// The server is shutting down.
     ShuttingDown,
     /// An error of the server.
@@ -94,6 +96,7 @@ impl ProblemCode {
             Self::ClientTooOld => "client-too-old",
             Self::RateLimited => "rate-limited",
             Self::StorageUnavailable => "storage-unavailable",
+            Self::OutcomeUnknown => "outcome-unknown",
             Self::ShuttingDown => "shutting-down",
             Self::Internal => "internal",
             Self::Unknown => "unknown",

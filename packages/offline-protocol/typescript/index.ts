@@ -211,7 +211,7 @@ replayed: boolean, };
 /**
  * The stable name of a problem. Programs decide by it; they never read a title or a detail.
  */
-export type ProblemCode = "invalid-request" | "invalid-command" | "invalid-command-type" | "unknown-command-type" | "invalid-payload" | "rule-violated" | "record-not-found" | "version-required" | "idempotency-key-reused" | "idempotency-key-invalid" | "command-expired" | "workspace-not-found" | "forbidden" | "command-too-large" | "request-too-large" | "unauthorized" | "not-found" | "method-not-allowed" | "unsupported-media-type" | "client-too-old" | "rate-limited" | "storage-unavailable" | "shutting-down" | "internal" | "unknown";
+export type ProblemCode = "invalid-request" | "invalid-command" | "invalid-command-type" | "unknown-command-type" | "invalid-payload" | "rule-violated" | "record-not-found" | "version-required" | "idempotency-key-reused" | "idempotency-key-invalid" | "command-expired" | "workspace-not-found" | "forbidden" | "command-too-large" | "request-too-large" | "unauthorized" | "not-found" | "method-not-allowed" | "unsupported-media-type" | "client-too-old" | "rate-limited" | "storage-unavailable" | "outcome-unknown" | "shutting-down" | "internal" | "unknown";
 
 /**
  * What is wrong with one field.

@@ -57,6 +57,15 @@ impl From<StoreError> for ProblemResponse {
                 Problem::new(ProblemCode::StorageUnavailable, 503, "The server's storage takes no writes now")
                     .into()
             }
+            StoreError::OutcomeUnknown(_) => {
+                tracing::warn!(%error, source, "the answer to a commit was lost");
+                Problem::new(
+                    ProblemCode::OutcomeUnknown,
+                    503,
+                    "Whether it took effect is not known: the same request again finds out",
+                )
+                .into()
+            }
             StoreError::Closed => {
                 Problem::new(ProblemCode::ShuttingDown, 503, "The server is shutting down").into()
             }
@@ -83,7 +92,7 @@ impl IntoResponse for ProblemResponse {
             ProblemCode::StorageUnavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(STORAGE_RETRY_SECONDS));
             }
-            ProblemCode::ShuttingDown => {
+            ProblemCode::ShuttingDown | ProblemCode::OutcomeUnknown => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
             }
             _ => {}

@@ -34,7 +34,7 @@ pub(crate) struct TestServer {
     pub(crate) client: Client,
     clock: Arc<AtomicI64>,
     ids: AtomicU64,
-    place: Place,
+    pub(crate) place: Place,
 }
 
 impl TestServer {
@@ -48,7 +48,17 @@ impl TestServer {
         limits: Limits,
     ) -> Self {
         let place = Place::new().await;
-        let Opened { store, members } = place.open().await;
+        let opened = place.open().await;
+        Self::over(place, opened, wrap, limits).await
+    }
+
+    /// Over a store that has been opened already.
+    pub(crate) async fn over(
+        place: Place,
+        Opened { store, members }: Opened,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+        limits: Limits,
+    ) -> Self {
         for (workspace, user) in [("acme", "ana"), ("acme", "ben"), ("globex", "ben"), ("globex", "cleo")] {
             members
                 .put_member(&WorkspaceId::new(workspace).unwrap(), &UserId::new(user).unwrap())

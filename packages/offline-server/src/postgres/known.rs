@@ -1,0 +1,73 @@
+//! What a group of batches of one workspace knows while it is folded: what was loaded, and on top of it what the earlier ones did.
+
+use std::collections::{BTreeMap, HashMap};
+
+use offline_domain::Record;
+use offline_protocol::{ChangeSeq, CommandId, IdempotencyKey, RecordKey, UserId};
+
+use crate::{Change, Changes, Loaded, Receipt, StoredRecord, StoredVerdict, Work};
+
+/// The state that the group's folds see.
+pub(crate) struct Known {
+    pub(crate) change_seq: ChangeSeq,
+    pub(crate) records: HashMap<RecordKey, Record>,
+    pub(crate) receipts: HashMap<(UserId, IdempotencyKey), Receipt>,
+    pub(crate) applied: HashMap<(UserId, CommandId), Receipt>,
+}
+
+/// What the group writes, in the order in which it came about; of each record the last state.
+#[derive(Default)]
+pub(crate) struct Writes {
+    pub(crate) receipts: Vec<(UserId, Receipt)>,
+    pub(crate) records: BTreeMap<RecordKey, StoredRecord>,
+    pub(crate) log: Vec<(UserId, Change)>,
+}
+
+impl Known {
+    /// What this batch wants to know.
+    pub(crate) fn loaded(&self, work: &Work) -> Loaded {
+        let user = work.membership.user_id();
+        let mut loaded = Loaded { change_seq: Some(self.change_seq), ..Loaded::default() };
+        for key in &work.wanted.records {
+            if let Some(record) = self.records.get(key) {
+                loaded.records.insert(key.clone(), record.clone());
+            }
+        }
+        for key in &work.wanted.keys {
+            if let Some(receipt) = self.receipts.get(&(user.clone(), key.clone())) {
+                loaded.receipts.insert(key.clone(), receipt.clone());
+            }
+        }
+        for id in &work.wanted.commands {
+            if let Some(receipt) = self.applied.get(&(user.clone(), *id)) {
+                loaded.applied.insert(*id, receipt.clone());
+            }
+        }
+        loaded
+    }
+
+    /// Takes up what a batch of this user changed.
+    pub(crate) fn absorb(&mut self, user: &UserId, changes: Changes, writes: &mut Writes) {
+        for receipt in changes.receipts {
+            if matches!(receipt.verdict, StoredVerdict::Applied { .. }) {
+                self.applied.insert((user.clone(), receipt.command_id), receipt.clone());
+            }
+            self.receipts.insert((user.clone(), receipt.idempotency_key.clone()), receipt.clone());
+            writes.receipts.push((user.clone(), receipt));
+        }
+        for stored in changes.records {
+            self.records.insert(stored.key.clone(), stored.record.clone());
+            writes.records.insert(stored.key.clone(), stored);
+        }
+        for change in changes.log {
+            self.change_seq = change.seq;
+            writes.log.push((user.clone(), change));
+        }
+    }
+}
+
+impl Writes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receipts.is_empty() && self.records.is_empty() && self.log.is_empty()
+    }
+}

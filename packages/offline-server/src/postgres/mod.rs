@@ -1,0 +1,192 @@
+//! The store on PostgreSQL: any number of processes over one database.
+//!
+//! A transaction is two round trips: one locks the workspace's row and loads all that a group of batches wants to know, the other writes all
+//! that the folds decided and commits. Between the two nothing waits but the fold, in memory.
+
+mod connection;
+mod failure;
+mod group;
+mod known;
+mod migrate;
+mod rows;
+mod scoped;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, WorkspaceId};
+use tokio_postgres::{Config, config::SslMode, types::ToSql};
+
+use crate::{Members, Membership, Memberships, Page, PageQuery, Store, StoreError, Work};
+
+use self::{connection::Connections, group::Groups};
+
+/// After how long without a word the other side is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// How long making a connection may take when the address does not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The store, and the list of members, in the schema `offline` of a PostgreSQL database.
+///
+/// Must be used within a Tokio runtime. Any number of them, in any number of processes, may work on one database at once.
+pub struct PostgresStore {
+    connections: Arc<Connections>,
+    groups: Arc<Groups>,
+}
+
+/// Why an address is not one.
+#[derive(Debug, thiserror::Error)]
+enum BadAddress {
+    #[error("it must look like postgres://user:password@host:5432/database")]
+    Form,
+    #[error("it asks for TLS, which this program does not speak to the database")]
+    Tls,
+}
+
+impl PostgresStore {
+    /// Connects to the database at `postgres://user:password@host:port/database`, and brings an older schema up to date.
+    ///
+    /// The connection is not encrypted: the database has to be reached by a Unix socket, on this machine, or through a network that is.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let bad = |reason| StoreError::Backend(Box::new(reason));
+        let mut config: Config = url.parse().map_err(|_| bad(BadAddress::Form))?;
+        if !matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer) {
+            return Err(bad(BadAddress::Tls));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("offline-server");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        config.keepalives_idle(KEEPALIVE);
+        migrate::migrate(&config).await?;
+        let connections = Arc::new(Connections::new(config)?);
+        // A role that must not do its work is found out now and not with the first command.
+        connections.with(|_| async { Ok(()) }).await?;
+        Ok(Self { groups: Arc::new(Groups::new(Arc::clone(&connections))), connections })
+    }
+
+    async fn execute(
+        &self,
+        workspace: &WorkspaceId,
+        user: &UserId,
+        sql: &'static str,
+    ) -> Result<(), StoreError> {
+        let (id, user) = (workspace.as_str(), user.as_str());
+        let parameters: [&(dyn ToSql + Sync); 2] = [&id, &user];
+        let parameters = &parameters;
+        self.connections
+            .with(|client| async move { scoped::execute(&client, workspace, sql, parameters).await })
+            .await
+    }
+}
+
+impl Store for PostgresStore {
+    fn run(&self, work: Work) -> BoxFuture<'_, Result<Vec<Verdict>, StoreError>> {
+        Box::pin(Arc::clone(&self.groups).run(work))
+    }
+
+    fn record<'a>(
+        &'a self,
+        membership: &'a Membership,
+        key: &'a RecordKey,
+    ) -> BoxFuture<'a, Result<Option<RecordSnapshot>, StoreError>> {
+        let workspace = membership.workspace_id();
+        Box::pin(
+            self.connections.with(move |client| async move { rows::snapshot(&client, workspace, key).await }),
+        )
+    }
+
+    fn page<'a>(
+        &'a self,
+        membership: &'a Membership,
+        query: &'a PageQuery,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        let workspace = membership.workspace_id();
+        Box::pin(
+            self.connections.with(move |client| async move { rows::page(&client, workspace, query).await }),
+        )
+    }
+
+    fn prune(
+        &self,
+        results_before: Timestamp,
+        receipts_before: Timestamp,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let workspaces = self
+                .connections
+                .with(|client| async move {
+                    Ok(client.query("SELECT workspace_id FROM offline.workspace", &[]).await?)
+                })
+                .await?;
+            for row in workspaces {
+                let workspace = row.get::<_, &str>(0);
+                let workspace =
+                    WorkspaceId::new(workspace).map_err(|error| StoreError::Backend(Box::new(error)))?;
+                self.prune_one(&workspace, results_before, receipts_before).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl PostgresStore {
+    async fn prune_one(
+        &self,
+        workspace: &WorkspaceId,
+        results_before: Timestamp,
+        receipts_before: Timestamp,
+    ) -> Result<(), StoreError> {
+        let drop_old = "DELETE FROM offline.receipt WHERE workspace_id = $1 AND received_at < $2";
+        let thin_out = "UPDATE offline.receipt SET result = NULL \
+            WHERE workspace_id = $1 AND received_at < $2 AND result IS NOT NULL";
+        let id = workspace.as_str();
+        for (sql, before) in [(drop_old, receipts_before.as_millis()), (thin_out, results_before.as_millis())]
+        {
+            let parameters: [&(dyn ToSql + Sync); 2] = [&id, &before];
+            let parameters = &parameters;
+            self.connections
+                .with(|client| async move { scoped::execute(&client, workspace, sql, parameters).await })
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Memberships for PostgresStore {
+    fn is_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        let sql = "SELECT 1 FROM offline.member WHERE workspace_id = $1 AND user_id = $2";
+        let (workspace, user) = (workspace_id.as_str(), user_id.as_str());
+        Box::pin(self.connections.with(move |client| async move {
+            let rows = scoped::query(&client, workspace_id, sql, &[&workspace, &user]).await?;
+            Ok(!rows.is_empty())
+        }))
+    }
+}
+
+impl Members for PostgresStore {
+    fn put_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let sql = "INSERT INTO offline.member (workspace_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        Box::pin(self.execute(workspace_id, user_id, sql))
+    }
+
+    fn remove_member<'a>(
+        &'a self,
+        workspace_id: &'a WorkspaceId,
+        user_id: &'a UserId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let sql = "DELETE FROM offline.member WHERE workspace_id = $1 AND user_id = $2";
+        Box::pin(self.execute(workspace_id, user_id, sql))
+    }
+}

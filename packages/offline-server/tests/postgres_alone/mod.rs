@@ -1,0 +1,5 @@
+//! What only PostgreSQL can do to a server: connections that break, answers that get lost, collisions, other roles.
+
+mod faults;
+mod proxy;
+mod schema;
