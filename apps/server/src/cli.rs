@@ -16,6 +16,11 @@ pub(crate) struct Options {
     #[arg(long, env = "ERP_SERVER_DATA", default_value = "./data", value_name = "FOLDER")]
     pub(crate) data: PathBuf,
 
+    /// The PostgreSQL database that the records are kept in, postgres://user:password@host:5432/database; without it a SQLite file in the
+    /// data folder. Not encrypted: by a Unix socket, on this machine, or through a network that is.
+    #[arg(long, env = "ERP_SERVER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
     /// The built web app to serve, a folder with an index.html; without it ./apps/web/dist when that is built.
     #[arg(long, env = "ERP_SERVER_WEB", value_name = "FOLDER")]
     pub(crate) web: Option<PathBuf>,

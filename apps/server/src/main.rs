@@ -2,6 +2,7 @@
 
 mod cli;
 mod data;
+mod database;
 mod dev;
 mod error;
 mod logs;

@@ -5,13 +5,14 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{Limits, Retention};
 use offline_server::{
-    Clock, Members as _, Server, SqliteStore, Store, StoreError, SystemClock, Tokens, api, with_protocol,
+    Clock, Memberships, Server, Store, StoreError, SystemClock, Tokens, api, with_protocol,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     cli::Options,
     data::{DataFolder, checked},
+    database::Database,
     dev,
     error::StartError,
     web,
@@ -35,28 +36,34 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         Some(secret) => checked(secret.clone())?,
         None => folder.secret()?,
     };
-    let store = Arc::new(SqliteStore::open(&folder.database())?);
+    let Database { store, members, closed } =
+        Database::open(options.database_url.as_deref(), &folder).await?;
     let dev_members = if options.dev { dev::members() } else { Vec::new() };
     for (workspace, user) in options.member.iter().chain(&dev_members) {
-        store.put_member(workspace, user).await?;
+        members.put_member(workspace, user).await?;
     }
-    let router = router(&options, &secret, &store)?;
+    let router = router(&options, &secret, Arc::clone(&store), members)?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;
     let keeper = tokio::spawn(prune_daily(Arc::clone(&store), Retention::default()));
     announce(&listener, folder.path()).map_err(StartError::Serve)?;
-    let ended = run(listener, router, store.closed()).await;
+    let ended = run(listener, router, closed).await;
     keeper.abort();
     ended
 }
 
-fn router(options: &Options, secret: &str, store: &Arc<SqliteStore>) -> Result<Router, StartError> {
+fn router(
+    options: &Options,
+    secret: &str,
+    store: Arc<dyn Store>,
+    memberships: Arc<dyn Memberships>,
+) -> Result<Router, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tokens = Tokens::new(secret.as_bytes(), Arc::clone(&clock));
     let server = Server {
-        store: Arc::clone(store) as Arc<dyn Store>,
-        memberships: Arc::clone(store) as _,
+        store,
+        memberships,
         registry: erp::registry(),
         tokens: tokens.clone(),
         clock,
@@ -129,17 +136,17 @@ async fn signal() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-async fn prune_daily(store: Arc<SqliteStore>, retention: Retention) {
+async fn prune_daily(store: Arc<dyn Store>, retention: Retention) {
     let mut days = tokio::time::interval(DAY);
     loop {
         days.tick().await;
-        if let Err(error) = prune(&store, retention).await {
+        if let Err(error) = prune(&*store, retention).await {
             tracing::warn!(%error, "old receipts could not be dropped; tomorrow again");
         }
     }
 }
 
-async fn prune(store: &SqliteStore, retention: Retention) -> Result<(), StoreError> {
+async fn prune(store: &dyn Store, retention: Retention) -> Result<(), StoreError> {
     let now = SystemClock.now().since(offline_protocol::Timestamp::EPOCH);
     let before = |age: Duration| offline_protocol::Timestamp::EPOCH.plus(now.saturating_sub(age));
     store.prune(before(DAY * retention.receipt_days), before(DAY * retention.key_days + KEY_MARGIN)).await

@@ -7,7 +7,10 @@ use std::{io::Write as _, net::TcpStream, path::Path};
 
 use serde_json::{Value, json};
 
-use support::{ServerProcess, command, create};
+use support::{
+    ServerProcess, command, create,
+    load::{ALL_BATCHES, Change, Load},
+};
 
 /// Sends a batch and does not wait for the answer.
 fn send_and_leave(server: &ServerProcess, token: &str, commands: &[Value]) -> TcpStream {
@@ -119,4 +122,35 @@ async fn under_load_every_command_takes_effect_exactly_once() {
     changes.sort();
     changes.dedup();
     assert_eq!(changes.len(), commands.len(), "no version was made twice");
+}
+
+/// The same with eight clients at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_the_load_of_eight_clients_every_command_takes_effect_exactly_once() {
+    const KILLS: u32 = 6;
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = ServerProcess::start(folder.path(), &[]);
+    let load = Load::new(&server.url, server.sign_in("ana", "acme").await);
+    let killer = async {
+        for kill in 1..=KILLS {
+            load.until(kill * ALL_BATCHES / (KILLS + 1)).await;
+            server.kill();
+            server = ServerProcess::start(folder.path(), &[]);
+            *load.urls.lock().unwrap() = vec![server.url.clone()];
+        }
+        server
+    };
+    futures_util::join!(load.run(), killer);
+    let connection = rusqlite::Connection::open(folder.path().join("server.sqlite")).unwrap();
+    let sql = "SELECT seq, id, version, command_id FROM change ORDER BY seq";
+    let mut statement = connection.prepare(sql).unwrap();
+    let changes: Vec<_> = statement
+        .query_map([], |row| {
+            Ok(Change { seq: row.get(0)?, id: row.get(1)?, version: row.get(2)?, command_id: row.get(3)? })
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let receipts = connection.query_row("SELECT count(*) FROM receipt", [], |row| row.get(0)).unwrap();
+    load.check(&changes, receipts);
 }

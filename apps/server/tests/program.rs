@@ -74,6 +74,24 @@ async fn what_keeps_it_from_starting_is_said_in_one_sentence() {
 }
 
 #[tokio::test]
+async fn a_database_that_cannot_be_had_is_said_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    for (address, words) in [
+        ("nonsense", "postgres://user:password@host"),
+        ("postgres://ana:hunter2@127.0.0.1:1/x", "connecting"),
+        ("postgres://ana:hunter2@127.0.0.1:1/x?sslmode=require", "TLS"),
+    ] {
+        let (status, error) = refused(folder.path(), &["--database-url", address]);
+        assert_eq!(status, Some(1), "{error}");
+        assert!(
+            error.starts_with("erp-server: cannot open the database") && error.contains(words),
+            "{error}"
+        );
+        assert!(error.lines().count() == 1 && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_development_sign_in_is_refused_in_public() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -277,6 +295,7 @@ fn the_help_explains_every_flag() {
     for flag in [
         "--listen",
         "--data",
+        "--database-url",
         "--web",
         "--dev",
         "--token-ttl",
@@ -287,5 +306,5 @@ fn the_help_explains_every_flag() {
     ] {
         assert!(help.contains(flag), "{flag}");
     }
-    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 9);
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 10);
 }

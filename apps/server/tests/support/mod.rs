@@ -1,6 +1,8 @@
 //! The real binary, on a free port.
 #![allow(dead_code, reason = "every test file uses another part")]
 
+pub(crate) mod load;
+
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,

@@ -1,0 +1,143 @@
+//! The program over PostgreSQL: several processes, and processes that are killed.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
+
+mod support;
+
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU32, Ordering},
+};
+
+use futures_util::{future::join_all, join};
+use private_postgres::PrivatePostgres;
+use serde_json::json;
+use tokio_postgres::{Client, NoTls};
+
+use support::{
+    ServerProcess, command, create,
+    load::{ALL_BATCHES, Change, Load},
+};
+
+static POSTGRES: LazyLock<PrivatePostgres> =
+    LazyLock::new(|| PrivatePostgres::temporary().unwrap_or_else(|error| panic!("{error}")));
+
+const SECRET: &str = "a secret that all servers of a database share";
+
+/// A database, and folders for the servers over it.
+struct Site {
+    url: String,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let database = format!("site_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let admin = connect(&POSTGRES.url("postgres")).await;
+        admin.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
+        Self { url: POSTGRES.url(&database), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn start(&self, name: &str) -> ServerProcess {
+        let flags = ["--database-url", &self.url, "--jwt-secret", SECRET];
+        ServerProcess::start(&self.folder.path().join(name), &flags)
+    }
+
+    async fn check(&self, load: &Load) {
+        let client = connect(&self.url).await;
+        let sql = "SELECT seq, id, version, command_id::text FROM offline.change ORDER BY seq";
+        let rows = client.query(sql, &[]).await.unwrap();
+        let change = |row: &tokio_postgres::Row| Change {
+            seq: row.get(0),
+            id: row.get(1),
+            version: row.get(2),
+            command_id: row.get(3),
+        };
+        let receipts = client.query_one("SELECT count(*) FROM offline.receipt", &[]).await.unwrap().get(0);
+        load.check(&rows.iter().map(change).collect::<Vec<_>>(), receipts);
+    }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn records_are_in_the_database_and_not_in_the_folder() {
+    let site = Site::new().await;
+    let server = site.start("one");
+    let token = server.sign_in("ana", "acme").await;
+    server.send(&token, &[create(1)]).await.unwrap();
+    assert!(server.terminate().success());
+    assert!(!site.folder.path().join("one/server.sqlite").exists());
+    let server = site.start("two");
+    assert_eq!(server.expense(&token, "e1").await.unwrap()["version"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_over_one_database_are_one() {
+    let site = Site::new().await;
+    let servers = [site.start("one"), site.start("two")];
+    let token = servers[0].sign_in("ana", "acme").await;
+    // The same command, to both at the same time.
+    let commands = [create(1)];
+    let sent = (0..20).map(|number| servers[number % 2].send(&token, &commands));
+    let outcomes: Vec<_> =
+        join_all(sent).await.into_iter().map(|outcomes| outcomes.unwrap().remove(0)).collect();
+    assert!(outcomes.iter().all(|outcome| outcome["status"] == "applied"));
+    assert_eq!(outcomes.iter().filter(|outcome| outcome["replayed"] == false).count(), 1);
+    // What one has answered, the other knows.
+    let mut last = create(1);
+    for number in 2..12 {
+        let payload = json!({ "expenseId": "e1", "amountMinor": number });
+        let mut update = command(number, "EXPENSE_UPDATE_V1", payload);
+        update["expected"] = json!({ "after": last["commandId"] });
+        let server = &servers[number as usize % 2];
+        let outcome = server.send(&token, std::slice::from_ref(&update)).await.unwrap().remove(0);
+        assert_eq!(outcome["versions"][0]["version"], number, "{outcome}");
+        last = update;
+    }
+    for server in &servers {
+        assert_eq!(server.expense(&token, "e1").await.unwrap()["version"], 11);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_third_server_joins_under_load_and_one_is_killed() {
+    let site = Site::new().await;
+    let (first, second) = (site.start("one"), site.start("two"));
+    let load = Load::new(&first.url, first.sign_in("ana", "acme").await);
+    load.urls.lock().unwrap().push(second.url.clone());
+    let changes = async {
+        load.until(ALL_BATCHES / 3).await;
+        let third = site.start("three");
+        load.urls.lock().unwrap().push(third.url.clone());
+        load.until(ALL_BATCHES / 2).await;
+        first.kill();
+        third
+    };
+    join!(load.run(), changes);
+    site.check(&load).await;
+}
+
+/// Rows 15 and 16 of the decision table, under the load of eight clients.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_15_and_16_killed_under_load_every_command_takes_effect_exactly_once() {
+    const KILLS: u32 = 6;
+    let site = Site::new().await;
+    let mut server = site.start("one");
+    let load = Load::new(&server.url, server.sign_in("ana", "acme").await);
+    let killer = async {
+        for kill in 1..=KILLS {
+            load.until(kill * ALL_BATCHES / (KILLS + 1)).await;
+            server.kill();
+            server = site.start("one");
+            *load.urls.lock().unwrap() = vec![server.url.clone()];
+        }
+        server
+    };
+    join!(load.run(), killer);
+    site.check(&load).await;
+}
