@@ -28,6 +28,7 @@ struct Suite {
 /// What is built before a suite runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
+    Nothing,
     /// PostgreSQL's programs.
     Postgres,
     /// npm packages and the engine's bundle, which TypeScript imports.
@@ -41,7 +42,7 @@ enum Needs {
 }
 
 /// Every suite, in the order in which they run. A new suite is a new entry here, and nothing else.
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 6] = [
     Suite {
         name: "rust",
         about: "all Rust tests that need no browser",
@@ -120,7 +121,7 @@ impl Selection {
     fn includes(self, index: usize, suite: &Suite) -> bool {
         match self {
             Self::All => true,
-            Self::Quick => matches!(suite.needs, Needs::Postgres | Needs::Engine),
+            Self::Quick => matches!(suite.needs, Needs::Nothing | Needs::Postgres | Needs::Engine),
             Self::One(chosen) => chosen == index,
         }
     }
@@ -188,6 +189,9 @@ impl Suite {
     /// Builds what the suite needs and returns the command that runs it.
     fn prepare(&self, repository: &Repository) -> Outcome<Tool> {
         let tool = (self.command)(repository);
+        if self.needs == Needs::Nothing {
+            return Ok(tool);
+        }
         if self.needs == Needs::Postgres {
             step("setup PostgreSQL", || postgres::ensure(repository))?;
             return Ok(tool);

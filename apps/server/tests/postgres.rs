@@ -4,7 +4,7 @@
 mod support;
 
 use std::sync::{
-    LazyLock,
+    Arc, LazyLock,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -35,7 +35,11 @@ impl Site {
         let database = format!("site_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let admin = connect(&POSTGRES.url("postgres")).await;
         admin.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
-        Self { url: POSTGRES.url(&database), folder: tempfile::tempdir().unwrap() }
+        Self::on(POSTGRES.url(&database))
+    }
+
+    fn on(url: String) -> Self {
+        Self { url, folder: tempfile::tempdir().unwrap() }
     }
 
     fn start(&self, name: &str) -> ServerProcess {
@@ -140,4 +144,23 @@ async fn rows_15_and_16_killed_under_load_every_command_takes_effect_exactly_onc
     };
     join!(load.run(), killer);
     site.check(&load).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_crashes_every_command_takes_effect_exactly_once() {
+    const CRASHES: u32 = 5;
+    let postgres = Arc::new(PrivatePostgres::temporary().unwrap());
+    let site = Site::on(postgres.url("postgres"));
+    let server = site.start("one");
+    let load = Load::new(&server.url, server.sign_in("ana", "acme").await);
+    let crasher = async {
+        for crash in 1..=CRASHES {
+            load.until(crash * ALL_BATCHES / (CRASHES + 1)).await;
+            let crashing = Arc::clone(&postgres);
+            tokio::task::spawn_blocking(move || crashing.crash_and_restart().unwrap()).await.unwrap();
+        }
+    };
+    join!(load.run(), crasher);
+    site.check(&load).await;
+    assert!(server.terminate().success(), "the server has lived through it");
 }

@@ -28,6 +28,8 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// A PostgreSQL that runs as long as this process does.
 pub struct PrivatePostgres {
+    programs: Programs,
+    data: PathBuf,
     socket: PathBuf,
 }
 
@@ -55,7 +57,7 @@ impl PrivatePostgres {
         let template = template(&programs, &socket)?;
         copy(&template, &data)?;
         programs.start(&data, &socket, "-c fsync=off -c max_connections=200")?;
-        Ok(Self { socket })
+        Ok(Self { programs, data, socket })
     }
 
     /// Starts the one whose data lie in this folder; makes it when the folder does not exist. What it answered survives a power failure.
@@ -66,7 +68,14 @@ impl PrivatePostgres {
             programs.init(data)?;
         }
         programs.start(data, &socket, "")?;
-        Ok(Self { socket })
+        Ok(Self { programs, data: data.to_owned(), socket })
+    }
+
+    /// Ends it at once, without letting anything finish or be written, and starts it again: it recovers as after a crash.
+    pub fn crash_and_restart(&self) -> Outcome<()> {
+        let (log, data) = (self.socket.join("log"), self.data.as_os_str());
+        let flags = ["restart", "-w", "-m", "immediate", "-l"].map(OsStr::new);
+        self.programs.run("pg_ctl", flags.into_iter().chain([log.as_os_str(), OsStr::new("-D"), data]))
     }
 
     /// The address of a database in it, for its superuser.
