@@ -1,5 +1,7 @@
 //! The statements: rows in, rows out. `workspace_id` comes first in every one of them, and look-ups and writes take whole arrays.
 
+use std::collections::BTreeSet;
+
 use deadpool_postgres::Client;
 use futures_util::{join, try_join};
 use offline_domain::Record;
@@ -30,19 +32,23 @@ const ENSURE: &str = "INSERT INTO offline.workspace (workspace_id, change_seq) V
 
 const LOCK: &str = "SELECT change_seq FROM offline.workspace WHERE workspace_id = $1 FOR UPDATE";
 
-const RECORDS: &str = "SELECT r.version, r.data, r.updated_by, r.updated_at, r.kind, r.id \
-    FROM unnest($2::text[], $3::text[]) AS wanted (kind, id) \
-    JOIN offline.record r ON r.workspace_id = $1 AND r.kind = wanted.kind AND r.id = wanted.id";
+// Look-ups in a body of their own (OFFSET 0) are made row by row, by their key. As plain joins they are hashed against the whole workspace
+// where the table has grown since statistics were last made.
 
-const RECEIPTS: &str = "SELECT r.user_id, r.idempotency_key, r.command_id, r.fingerprint, r.verdict, r.result, \
-    r.received_at FROM unnest($2::text[], $3::text[]) AS wanted (user_id, idempotency_key) \
-    JOIN offline.receipt r ON r.workspace_id = $1 AND r.user_id = wanted.user_id \
-    AND r.idempotency_key = wanted.idempotency_key";
+const RECORDS: &str = "SELECT r.* FROM unnest($2::text[], $3::text[]) AS wanted (kind, id) CROSS JOIN LATERAL ( \
+        SELECT version, data, updated_by, updated_at, kind, id FROM offline.record \
+        WHERE workspace_id = $1 AND kind = wanted.kind AND id = wanted.id OFFSET 0 \
+    ) r";
 
-const APPLIED: &str = "SELECT r.user_id, r.idempotency_key, r.command_id, r.fingerprint, r.verdict, r.result, \
-    r.received_at FROM unnest($2::text[], $3::uuid[]) AS wanted (user_id, command_id) \
-    JOIN offline.receipt r ON r.workspace_id = $1 AND r.user_id = wanted.user_id \
-    AND r.command_id = wanted.command_id AND r.status = 'applied'";
+const RECEIPTS: &str = "SELECT r.* FROM unnest($2::text[], $3::text[]) AS wanted (user_id, key) CROSS JOIN LATERAL ( \
+        SELECT user_id, idempotency_key, command_id, fingerprint, verdict, result, received_at FROM offline.receipt \
+        WHERE workspace_id = $1 AND user_id = wanted.user_id AND idempotency_key = wanted.key OFFSET 0 \
+    ) r";
+
+const APPLIED: &str = "SELECT r.* FROM unnest($2::text[], $3::uuid[]) AS wanted (user_id, id) CROSS JOIN LATERAL ( \
+        SELECT user_id, idempotency_key, command_id, fingerprint, verdict, result, received_at FROM offline.receipt \
+        WHERE workspace_id = $1 AND user_id = wanted.user_id AND command_id = wanted.id AND status = 'applied' OFFSET 0 \
+    ) r";
 
 /// All writes of a transaction are one statement: either all of it has been sent or nothing, and the commit behind it cannot store a part.
 const WRITE: &str = "WITH receipts AS ( \
@@ -88,7 +94,7 @@ pub(crate) async fn begin(
     workspace: &WorkspaceId,
     works: &[Work],
 ) -> Result<Known, Failure> {
-    let (scope, ensure, lock, records, receipts, applied) = try_join!(
+    let (scope, ensure, lock, find_records, find_receipts, find_applied) = try_join!(
         client.prepare_cached(SCOPE),
         client.prepare_cached(ENSURE),
         client.prepare_cached(LOCK),
@@ -96,15 +102,14 @@ pub(crate) async fn begin(
         client.prepare_cached(RECEIPTS),
         client.prepare_cached(APPLIED),
     )?;
-    let (mut kinds, mut ids) = (Vec::new(), Vec::new());
+    // A record that many of them want comes once.
+    let records: BTreeSet<&RecordKey> = works.iter().flat_map(|work| &work.wanted.records).collect();
+    let (kinds, ids): (Vec<_>, Vec<_>) =
+        records.iter().map(|key| (key.kind.as_str(), key.id.as_str())).unzip();
     let (mut key_users, mut keys) = (Vec::new(), Vec::new());
     let (mut command_users, mut commands) = (Vec::new(), Vec::<&uuid::Uuid>::new());
     for work in works {
         let user = work.membership.user_id().as_str();
-        for key in &work.wanted.records {
-            kinds.push(key.kind.as_str());
-            ids.push(key.id.as_str());
-        }
         keys.extend(work.wanted.keys.iter().map(IdempotencyKey::as_str));
         key_users.resize(keys.len(), user);
         commands.extend(work.wanted.commands.iter().map(CommandId::as_uuid));
@@ -120,9 +125,9 @@ pub(crate) async fn begin(
         client.execute(&scope, &id),
         client.execute(&ensure, &id),
         client.query_one(&lock, &id),
-        client.query(&records, &wanted_records),
-        client.query(&receipts, &wanted_receipts),
-        client.query(&applied, &wanted_applied),
+        client.query(&find_records, &wanted_records),
+        client.query(&find_receipts, &wanted_receipts),
+        client.query(&find_applied, &wanted_applied),
     );
     begun?;
     scoped?;

@@ -140,3 +140,36 @@ async fn what_was_answered_is_flushed_whatever_the_default_of_the_database() {
     let seen = admin.query_one("SELECT setting, role FROM seen", &[]).await.unwrap();
     assert_eq!((seen.get(0), seen.get(1)), ("on", "offline_app"));
 }
+
+#[tokio::test]
+async fn a_table_that_has_grown_since_it_was_last_looked_at_is_still_read_by_its_keys() {
+    const ROWS: i64 = 20_000;
+    let server = TestServer::start().await;
+    server.send_one(&server.create("e1")).await;
+    let admin = server.place.connect().await;
+    admin
+        .batch_execute(&format!(
+            "ALTER TABLE offline.record SET (autovacuum_enabled = off); \
+             ALTER TABLE offline.receipt SET (autovacuum_enabled = off); \
+             INSERT INTO offline.record SELECT 'acme', 'expense', 'x' || i, 1, '{{}}', 'ana', 0, i \
+               FROM generate_series(1, {ROWS}) i; \
+             INSERT INTO offline.receipt SELECT 'acme', 'ana', 'x' || i, \
+               ('00000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid, '', 'applied', '{{}}', NULL, 0 \
+               FROM generate_series(1, {ROWS}) i"
+        ))
+        .await
+        .unwrap();
+    let creates: Vec<_> = (10..60).map(|number| server.create(&format!("e{number}"))).collect();
+    for _ in 0..2 {
+        server.send(&creates).await;
+    }
+    assert_eq!(server.expense("e10").await.unwrap()["version"], 1);
+    // What a connection has read is counted when it ends.
+    let end = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    admin.query_one(end, &[]).await.unwrap();
+    let read = "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables \
+        WHERE relname IN ('record', 'receipt')";
+    let read = admin.query_one(read, &[]).await.unwrap().get::<_, i64>(0);
+    assert!((100..2000).contains(&read), "{read} rows were read for 100 commands");
+}
