@@ -41,37 +41,10 @@ function named(variable: string): string {
   return path;
 }
 
-/** What does not hold in a browser yet, and why. Some of it fails only at times, so these cases are left out. */
-const OPEN: Readonly<Record<'Firefox' | 'WebKit', Readonly<Record<string, string>>>> = {
-  // A transaction whose `commit` was called goes through although an `add` fails after that.
-  Firefox: {
-    'outbox_store::append::a_known_id_is_a_duplicate_and_the_others_are_added': 'seqs are told wrong',
-    'outbox_store::append::concurrent_appends_of_one_id_store_it_once': 'waits for ever',
-  },
-  WebKit: {
-    // Such a transaction is aborted, and does not say that a key was there already.
-    'outbox_store::append::a_known_id_is_a_duplicate_and_the_others_are_added': 'AbortError',
-    'outbox_store::append::concurrent_appends_of_one_id_store_it_once': 'AbortError',
-    // A request is `done` before its event: whoever looks in between goes on outside of the transaction.
-    'outbox_store::whole::two_openers_that_do_everything_at_once_agree': 'TransactionInactiveError',
-  },
-};
-
 for (const name of await caseNames()) {
-  test(`Firefox: ${name}`, async ({ inFirefox }) => {
-    heed('Firefox', name);
-    await inFirefox(name);
-  });
+  test(`Firefox: ${name}`, ({ inFirefox }) => inFirefox(name));
 }
 
 for (const name of await caseNames()) {
-  test(`WebKit: ${name}`, async ({ inWebKit }) => {
-    heed('WebKit', name);
-    await inWebKit(name);
-  });
-}
-
-function heed(browser: keyof typeof OPEN, name: string): void {
-  const reason = OPEN[browser][name];
-  test.fixme(reason !== undefined, reason ?? '');
+  test(`WebKit: ${name}`, ({ inWebKit }) => inWebKit(name));
 }

@@ -8,7 +8,7 @@ use std::{
 
 use js_sys::Function;
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
-use web_sys::{IdbObjectStore, IdbRequest, IdbRequestReadyState, IdbTransaction};
+use web_sys::{IdbObjectStore, IdbRequest, IdbTransaction};
 
 use super::DbError;
 
@@ -53,7 +53,6 @@ impl Shared {
 pub(crate) struct Transaction {
     raw: IdbTransaction,
     shared: Rc<Shared>,
-    woken: Closure<dyn Fn()>,
     _complete: Closure<dyn Fn()>,
     _abort: Closure<dyn Fn()>,
     committed: Cell<bool>,
@@ -62,21 +61,18 @@ pub(crate) struct Transaction {
 impl Transaction {
     pub(super) fn new(raw: IdbTransaction) -> Self {
         let shared = Rc::new(Shared { waker: RefCell::new(None), outcome: Cell::new(Outcome::Running) });
-        let callback = |outcome: Option<Outcome>| {
+        let callback = |outcome: Outcome| {
             let shared = Rc::clone(&shared);
             Closure::<dyn Fn()>::new(move || {
-                if let Some(outcome) = outcome {
-                    shared.outcome.set(outcome);
-                }
+                shared.outcome.set(outcome);
                 shared.wake();
             })
         };
-        let (woken, complete, abort) =
-            (callback(None), callback(Some(Outcome::Complete)), callback(Some(Outcome::Aborted)));
+        let (complete, abort) = (callback(Outcome::Complete), callback(Outcome::Aborted));
         raw.set_oncomplete(Some(function(&complete)));
         raw.set_onabort(Some(function(&abort)));
         let committed = Cell::new(false);
-        Self { raw, shared, woken, _complete: complete, _abort: abort, committed }
+        Self { raw, shared, _complete: complete, _abort: abort, committed }
     }
 
     /// One of the stores that the transaction was begun on.
@@ -87,8 +83,16 @@ impl Transaction {
     /// A request's answer to come. Ask first, await later: requests are answered in their order.
     pub(crate) fn pending(&self, request: Result<IdbRequest, JsValue>) -> Result<Pending<'_>, DbError> {
         let request = request.map_err(DbError::thrown)?;
-        request.set_onsuccess(Some(function(&self.woken)));
-        Ok(Pending { request, transaction: self })
+        let answered = Rc::new(Cell::new(false));
+        let on_success = {
+            let (answered, shared) = (Rc::clone(&answered), Rc::clone(&self.shared));
+            Closure::<dyn Fn()>::new(move || {
+                answered.set(true);
+                shared.wake();
+            })
+        };
+        request.set_onsuccess(Some(function(&on_success)));
+        Ok(Pending { request, transaction: self, answered, _on_success: on_success })
     }
 
     /// Asks for the end: call it after the last request, before their answers.
@@ -130,6 +134,9 @@ impl Drop for Transaction {
 pub(crate) struct Pending<'t> {
     request: IdbRequest,
     transaction: &'t Transaction,
+    /// Whether its event has come: WebKit calls a request done before that, when the transaction is not active.
+    answered: Rc<Cell<bool>>,
+    _on_success: Closure<dyn Fn()>,
 }
 
 impl Pending<'_> {
@@ -143,8 +150,7 @@ impl Pending<'_> {
         if shared.outcome.get() == Outcome::Aborted {
             return Poll::Ready(Err(self.transaction.error()));
         }
-        let answered = self.request.ready_state() == IdbRequestReadyState::Done
-            && self.request.error().is_ok_and(|error| error.is_none());
+        let answered = self.answered.replace(false);
         match self.request.result() {
             Ok(answer) if answered => Poll::Ready(Ok(answer)),
             _ => shared.wait(context),

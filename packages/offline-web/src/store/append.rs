@@ -103,6 +103,8 @@ struct Batch<'t> {
     /// The first command that is added, as an answer to come: its seq.
     first: Option<Pending<'t>>,
     first_seq: u64,
+    /// The last row that was added, as an answer to come.
+    last: Option<Pending<'t>>,
     added: u64,
     /// What is added behind the first one and not asked for yet.
     row: NewRow,
@@ -117,7 +119,19 @@ impl<'t> Batch<'t> {
     ) -> Result<Self, DbError> {
         let store = tx.store(COMMANDS)?;
         let (own, row, places) = (BTreeMap::new(), NewRow::default(), Vec::new());
-        Ok(Self { tx, store, known, own, first: None, first_seq: 0, added: 0, row, rows: 0, places })
+        Ok(Self {
+            tx,
+            store,
+            known,
+            own,
+            first: None,
+            first_seq: 0,
+            last: None,
+            added: 0,
+            row,
+            rows: 0,
+            places,
+        })
     }
 
     /// Finds the author's own commands that new ones may come after. Without such new ones it asks nothing and does not wait.
@@ -189,7 +203,7 @@ impl<'t> Batch<'t> {
         if self.rows.is_multiple_of(ROWS_PER_TURN) {
             self.tx.pending(request)?.await?;
         } else {
-            request.map_err(DbError::thrown)?;
+            self.last = Some(self.tx.pending(request)?);
         }
         Ok(())
     }
@@ -202,10 +216,14 @@ impl<'t> Batch<'t> {
         if !self.row.is_empty() {
             self.add_row().await?;
         }
-        self.tx.seal();
         if let Some(first) = self.first.take() {
             self.first_seq = to_number(&first.await?).unwrap_or(0);
         }
+        // Sealed before, Firefox lets the others through when one of them fails, and WebKit does not say why it aborts.
+        if let Some(last) = self.last.take() {
+            last.await?;
+        }
+        self.tx.seal();
         let appended = |(place, expected, duplicate): &(Place, Option<Expected>, bool)| {
             let seq = match place {
                 Place::At(seq) => *seq,
