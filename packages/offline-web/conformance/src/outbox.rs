@@ -3,7 +3,7 @@ use std::{cell::Cell, time::Duration};
 use offline_conformance::samples;
 use offline_core::{
     Appended, Change, Clock, Durability, Fence, Flight, FlightId, Ids, LeaseStore, OutboxCommand,
-    OutboxQuery, OutboxStore, Settlement, StoreError, Takeover,
+    OutboxQuery, OutboxStore, Settlement, StoreError, Takeover, Unsynced,
 };
 use offline_protocol::{CommandId, Seq, UserId, WorkspaceId};
 use offline_web::{BrowserClock, BrowserIds, IndexedDbStore};
@@ -127,7 +127,7 @@ impl Outbox {
 
     /// Wipes the partition.
     pub async fn wipe(&self) -> Result<(), JsError> {
-        self.store.wipe().await.map_err(thrown)
+        self.store.wipe(Unsynced::Lose).await.map(drop).map_err(thrown)
     }
 
     /// Gives the handle back.
