@@ -17,7 +17,11 @@ const TABS = 20;
 /** Fails with the seed in the message; the same seed makes the same moments. */
 const SEED = Number(process.env['REALITY_SEED'] ?? 7);
 
-const test = base.extend<{ server: SyncServer; device: { open(): Promise<BrowserContext> } }>({
+interface Device {
+  open(): Promise<BrowserContext>;
+}
+
+const test = base.extend<{ server: SyncServer; device: Device }>({
   server: async ({}, use) => {
     const server = await syncServer();
     await use(server);
@@ -191,13 +195,18 @@ test(`a browser that is killed ${KILLS} times among writes and flushes loses not
   await expectOnce(await openTab(await device.open(), server, all), server, all);
 });
 
-// Where a page has Web Locks, a stopped process keeps its lock, and nobody takes over before it ends: here the lease alone decides.
-test('a follower takes over from a stopped leader within the lease, and the leader that wakes repeats nothing', async ({ server, device }) => {
+for (const withLocks of [true, false]) {
+  const locks = withLocks ? 'that keeps its Web Lock' : 'where there are no Web Locks';
+  test(`a follower takes over from a stopped leader ${locks}, and the leader that wakes repeats nothing`, ({ server, device }) =>
+    takeOver(server, device, withLocks));
+}
+
+async function takeOver(server: SyncServer, device: Device, withLocks: boolean): Promise<void> {
   test.setTimeout(240_000);
   const context = await device.open();
   const all = told();
-  const leader = await openTab(context, server, all, false);
-  const follower = await openTab(context, server, all, false);
+  const leader = await openTab(context, server, all, withLocks);
+  const follower = await openTab(context, server, all, withLocks);
   const pid = await rendererPid(context, leader);
   expect(pid).not.toBe(await rendererPid(context, follower));
 
@@ -217,7 +226,7 @@ test('a follower takes over from a stopped leader within the lease, and the lead
   process.kill(pid, 'SIGSTOP');
   try {
     await write(follower, 'follower', 5);
-    // The lease lasts 15 seconds; the rest is patience with a busy machine.
+    // The lease lasts 15 seconds, the questions to a leader with a lock 24; the rest is patience with a busy machine.
     await expect.poll(() => [...server.lanes.keys()].filter((name) => name.startsWith('follower')).length, { timeout: 60_000 }).toBe(3);
     answer.resolve();
   } finally {
@@ -227,7 +236,7 @@ test('a follower takes over from a stopped leader within the lease, and the lead
   await expect.poll(() => server.lanes.size, { timeout: 60_000 }).toBe(9);
   await expectOnce(leader, server, all);
   expect(all.acknowledged).toHaveLength(15);
-});
+}
 
 test(`${TABS} tabs write at once and one of them sends; when it goes, another one does`, async ({ server, device }) => {
   test.setTimeout(240_000);

@@ -145,6 +145,8 @@ impl Open {
         let relay = Relay::start(engine.clone(), host, &name);
         let carrier = Rc::clone(&relay);
         spawn_local(async move { carrier.carry(notices).await });
+        let watcher = Rc::clone(&relay);
+        spawn_local(async move { watcher.watch_leader().await });
         let leadership = match locks {
             Some(locks) => Leadership::seek(&locks, &name, engine.clone()).map_err(no_lock)?.into(),
             None => None,

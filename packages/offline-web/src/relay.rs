@@ -1,9 +1,13 @@
 //! Carries what engines tell: to the page, and to the other tabs of the partition.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use js_sys::Array;
-use offline_core::{Engine, Notice};
+use offline_core::{Clock, Engine, Notice, SyncStatus};
 use serde::Serialize;
 use tokio::sync::broadcast::{
     Receiver,
@@ -12,15 +16,18 @@ use tokio::sync::broadcast::{
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{BroadcastChannel, MessageEvent};
 
-use crate::{global::Global, host::EngineHost, read::read};
+use crate::{clock::BrowserClock, global::Global, host::EngineHost, read::read};
 
 const EVENT: &str = "event";
 const CHANGED: &str = "changed";
 const STATUS: &str = "status";
 const CONNECTIVITY: &str = "connectivity";
 const SIGNAL: &str = "signal";
-/// Asks the engine that flushes to say how things stand; sent by a tab that has just come.
+/// Asks the engine that flushes to say how things stand; sent by a tab that has just come, or that waits for it.
 const HOW_ARE_THINGS: &str = "how-are-things";
+
+/// How long a tab with commands to send waits for an answer of the one that flushes, twice, before it flushes itself.
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// How many notices are carried before the page gets a turn.
 const AT_ONCE: usize = 512;
@@ -66,6 +73,8 @@ pub(crate) struct Relay {
     engine: Engine,
     host: Rc<EngineHost>,
     channel: RefCell<Option<Channel>>,
+    /// Whether the tab that flushes was heard since this was last reset.
+    leader_heard: Cell<bool>,
 }
 
 struct Channel {
@@ -76,7 +85,8 @@ struct Channel {
 impl Relay {
     /// Starts to listen to the other tabs of the partition.
     pub(crate) fn start(engine: Engine, host: Rc<EngineHost>, name: &str) -> Rc<Self> {
-        let relay = Rc::new(Self { engine, host, channel: RefCell::new(None) });
+        let relay =
+            Rc::new(Self { engine, host, channel: RefCell::new(None), leader_heard: Cell::new(false) });
         if Global::has_broadcast_channel()
             && let Ok(raw) = BroadcastChannel::new(name)
         {
@@ -118,6 +128,34 @@ impl Relay {
                 }
             }
             self.carry_batch(&merged(batch, missed));
+        }
+    }
+
+    /// A browser gives a Web Lock on when its tab ends, not when it stands still: then the lock stays where it is, and what other tabs write
+    /// would wait for ever. So a tab that has something to send asks the one that flushes for a sign of life, and without one it goes by
+    /// the lease from then on, as if there were no lock; the fence keeps the other from writing when it wakes.
+    pub(crate) async fn watch_leader(&self) {
+        let mut unanswered = 0;
+        loop {
+            BrowserClock.sleep(SILENCE).await;
+            if !self.is_connected() {
+                return;
+            }
+            let SyncStatus { leader, counts, .. } = self.engine.status();
+            let waits = !leader && counts.pending + counts.in_flight > 0;
+            if !waits || self.leader_heard.replace(false) {
+                unanswered = 0;
+            }
+            if !waits {
+                continue;
+            }
+            if unanswered == 2 {
+                unanswered = 0;
+                self.engine.promote();
+            } else {
+                unanswered += 1;
+                self.post(&Array::of1(&Array::of2(&HOW_ARE_THINGS.into(), &"".into())));
+            }
         }
     }
 
@@ -170,7 +208,11 @@ impl Relay {
             EVENT => return Some(()),
             // The ids are for the page alone.
             CHANGED => Notice::Changed { command_ids: Vec::new() },
-            STATUS => Notice::Status(read(text)?),
+            STATUS => {
+                let status: SyncStatus = read(text)?;
+                self.leader_heard.set(self.leader_heard.get() || status.leader);
+                Notice::Status(status)
+            }
             CONNECTIVITY => Notice::Connectivity(read(text)?),
             SIGNAL => Notice::Signal { signal: read(text)? },
             HOW_ARE_THINGS => return self.say_how_things_are(),
