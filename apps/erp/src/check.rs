@@ -83,11 +83,6 @@ pub(crate) fn key(kind: &str, id: &RecordId) -> RecordKey {
     RecordKey::new(RecordKind::new(kind).expect("BUG: this crate's kinds are valid"), id.clone())
 }
 
-/// The content of a record as JSON.
-pub(crate) fn to_data<T: serde::Serialize>(data: &T) -> serde_json::Value {
-    serde_json::to_value(data).expect("BUG: a record's content has only text keys and whole numbers")
-}
-
 fn is_date(text: &str) -> bool {
     let parse = || {
         let mut parts = text.split('-');

@@ -1,8 +1,11 @@
-use offline_domain::{CommandHandler, ConflictPolicy, Context, Effect, Records, Rejection, Touch};
+use offline_domain::{
+    CommandHandler, ConflictPolicy, Context, Effect, Form, Records, Rejection, Touch, form, read_form,
+};
 use offline_protocol::{FieldError, RecordId, RecordKey, UserId};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use crate::check::{Checks, field_error, key, to_data};
+use crate::check::{Checks, field_error, key};
 
 /// The kind of the records of expenses.
 pub const EXPENSE: &str = "expense";
@@ -13,86 +16,90 @@ const MAX_DESCRIPTION: usize = 500;
 /// The most characters of an expense's category.
 const MAX_CATEGORY: usize = 64;
 
-/// An expense as the server stores it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct ExpenseData {
-    /// What the money was spent for.
-    pub description: String,
-    /// How much, in the currency's minor unit; more than zero.
-    pub amount_minor: i64,
-    /// The ISO 4217 code of the currency.
-    pub currency: String,
-    /// The day on which it was spent, `YYYY-MM-DD`.
-    pub spent_on: String,
-    /// What sort of expense, in the user's words.
-    pub category: Option<String>,
-    /// Where it stands.
-    pub state: ExpenseState,
-    /// Who made it.
-    pub created_by: UserId,
+form! {
+    /// An expense as the server stores it.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub struct ExpenseData {
+        /// What the money was spent for.
+        pub description as "description": String,
+        /// How much, in the currency's minor unit; more than zero.
+        pub amount_minor as "amountMinor": i64,
+        /// The ISO 4217 code of the currency.
+        pub currency as "currency": String,
+        /// The day on which it was spent, `YYYY-MM-DD`.
+        pub spent_on as "spentOn": String,
+        /// What sort of expense, in the user's words.
+        pub category as "category": Option<String>,
+        /// Where it stands.
+        pub state as "state": ExpenseState,
+        /// Who made it.
+        pub created_by as "createdBy": UserId,
+    }
 }
 
-/// Where an expense stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum ExpenseState {
-    /// Can be changed.
-    Draft,
-    /// Handed in; fixed.
-    Submitted,
+form! {
+    /// Where an expense stands.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub enum ExpenseState {
+        /// Can be changed.
+        Draft as "draft",
+        /// Handed in; fixed.
+        Submitted as "submitted",
+    }
 }
 
-/// The payload of `EXPENSE_CREATE_V1`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExpenseCreateV1 {
-    /// The new expense's id, made by the client.
-    pub expense_id: RecordId,
-    /// What the money was spent for, 1 to 500 characters.
-    pub description: String,
-    /// How much, in the currency's minor unit; more than zero.
-    pub amount_minor: i64,
-    /// The ISO 4217 code of the currency.
-    pub currency: String,
-    /// The day on which it was spent, `YYYY-MM-DD`.
-    pub spent_on: String,
-    /// What sort of expense, 1 to 64 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional = nullable))]
-    pub category: Option<String>,
+form! {
+    /// The payload of `EXPENSE_CREATE_V1`.
+    #[derive(Debug, Clone)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub closed struct ExpenseCreateV1 {
+        /// The new expense's id, made by the client.
+        pub expense_id as "expenseId": RecordId,
+        /// What the money was spent for, 1 to 500 characters.
+        pub description as "description": String,
+        /// How much, in the currency's minor unit; more than zero.
+        pub amount_minor as "amountMinor": i64,
+        /// The ISO 4217 code of the currency.
+        pub currency as "currency": String,
+        /// The day on which it was spent, `YYYY-MM-DD`.
+        pub spent_on as "spentOn": String,
+        /// What sort of expense, 1 to 64 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional = nullable))]
+        pub category as "category": Option<String>,
+    }
 }
 
-/// The payload of `EXPENSE_UPDATE_V1`: what is absent stays as it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExpenseUpdateV1 {
-    /// Which expense.
-    pub expense_id: RecordId,
-    /// What the money was spent for, 1 to 500 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub description: Option<String>,
-    /// How much, in the currency's minor unit; more than zero.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub amount_minor: Option<i64>,
-    /// The ISO 4217 code of the currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub currency: Option<String>,
-    /// The day on which it was spent, `YYYY-MM-DD`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub spent_on: Option<String>,
-    /// What sort of expense, 1 to 64 characters; null clears it.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional, type = "string | null"))]
-    pub category: Option<Option<String>>,
+form! {
+    /// The payload of `EXPENSE_UPDATE_V1`: what is absent stays as it is.
+    #[derive(Debug, Clone)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub closed struct ExpenseUpdateV1 {
+        /// Which expense.
+        pub expense_id as "expenseId": RecordId,
+        /// What the money was spent for, 1 to 500 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        pub description as "description": Option<String>,
+        /// How much, in the currency's minor unit; more than zero.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        pub amount_minor as "amountMinor": Option<i64>,
+        /// The ISO 4217 code of the currency.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        pub currency as "currency": Option<String>,
+        /// The day on which it was spent, `YYYY-MM-DD`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        pub spent_on as "spentOn": Option<String>,
+        /// What sort of expense, 1 to 64 characters; null clears it.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional, type = "string | null"))]
+        pub category as "category": Option<Option<String>>,
+    }
 }
 
 /// Tells a field that is null from one that is absent.
@@ -100,13 +107,14 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
     Option::deserialize(deserializer).map(Some)
 }
 
-/// The payload of `EXPENSE_SUBMIT_V1`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExpenseSubmitV1 {
-    /// Which expense.
-    pub expense_id: RecordId,
+form! {
+    /// The payload of `EXPENSE_SUBMIT_V1`.
+    #[derive(Debug, Clone)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub closed struct ExpenseSubmitV1 {
+        /// Which expense.
+        pub expense_id as "expenseId": RecordId,
+    }
 }
 
 /// Makes a draft expense.
@@ -116,6 +124,10 @@ impl CommandHandler for ExpenseCreate {
     type Payload = ExpenseCreateV1;
     const TYPE: &'static str = "EXPENSE_CREATE_V1";
     const POLICY: ConflictPolicy = ConflictPolicy::CreateOnly;
+
+    fn read(&self, payload: &Value) -> Result<ExpenseCreateV1, Vec<FieldError>> {
+        read_form(payload)
+    }
 
     fn check(&self, payload: &ExpenseCreateV1) -> Vec<FieldError> {
         check_fields(Fields {
@@ -152,6 +164,10 @@ impl CommandHandler for ExpenseUpdate {
     type Payload = ExpenseUpdateV1;
     const TYPE: &'static str = "EXPENSE_UPDATE_V1";
     const POLICY: ConflictPolicy = ConflictPolicy::Guarded;
+
+    fn read(&self, payload: &Value) -> Result<ExpenseUpdateV1, Vec<FieldError>> {
+        read_form(payload)
+    }
 
     fn check(&self, payload: &ExpenseUpdateV1) -> Vec<FieldError> {
         check_fields(Fields {
@@ -191,6 +207,10 @@ impl CommandHandler for ExpenseSubmit {
     const TYPE: &'static str = "EXPENSE_SUBMIT_V1";
     const POLICY: ConflictPolicy = ConflictPolicy::CheckedWhenGiven;
 
+    fn read(&self, payload: &Value) -> Result<ExpenseSubmitV1, Vec<FieldError>> {
+        read_form(payload)
+    }
+
     fn touches(&self, payload: &ExpenseSubmitV1) -> Vec<Touch> {
         vec![Touch::update(key(EXPENSE, &payload.expense_id))]
     }
@@ -223,9 +243,8 @@ fn check_fields(fields: Fields<'_>) -> Vec<FieldError> {
 
 fn draft(records: &Records, key: &RecordKey) -> Result<ExpenseData, Rejection> {
     let expense: ExpenseData = records
-        .read(key)
-        .ok()
-        .flatten()
+        .data(key)
+        .and_then(|data| read_form(data).ok())
         .ok_or_else(|| Rejection::new("The stored expense cannot be read by this version"))?;
     match expense.state {
         ExpenseState::Draft => Ok(expense),
@@ -241,5 +260,5 @@ fn store(key: RecordKey, expense: &ExpenseData) -> Result<Effect, Rejection> {
             errors: vec![field_error("/amountMinor", code, "must be more than zero")],
         });
     }
-    Ok(Effect::write(key, to_data(expense)))
+    Ok(Effect::write(key, expense.to_json()))
 }

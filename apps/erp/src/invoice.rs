@@ -1,9 +1,11 @@
-use offline_domain::{CommandHandler, ConflictPolicy, Context, Effect, Records, Rejection, Touch};
+use offline_domain::{
+    CommandHandler, ConflictPolicy, Context, Effect, Form, Records, Rejection, Touch, form, read_form,
+};
 use offline_protocol::{FieldError, RecordId, RecordKey};
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    check::{Checks, key, to_data},
+    check::{Checks, key},
     totals::totals,
 };
 
@@ -16,119 +18,126 @@ const MAX_LINES: usize = 1000;
 /// The most characters of a customer's name and of a line's description.
 const MAX_TEXT: usize = 200;
 
-/// An invoice as the server stores it. All amounts are computed by the handler.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct InvoiceData {
-    /// Who is to pay.
-    pub customer: String,
-    /// The ISO 4217 code of the currency.
-    pub currency: String,
-    /// What is to be paid for.
-    pub lines: Vec<InvoiceLineData>,
-    /// The taxes, one entry for each rate, in the order of the rates.
-    pub taxes: Vec<InvoiceTax>,
-    /// The sum without tax, in the currency's minor unit.
-    pub net_minor: i64,
-    /// The taxes' sum.
-    pub tax_minor: i64,
-    /// What is to be paid.
-    pub total_minor: i64,
-    /// Where it stands.
-    pub state: InvoiceState,
+form! {
+    /// An invoice as the server stores it. All amounts are computed by the handler.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub struct InvoiceData {
+        /// Who is to pay.
+        pub customer as "customer": String,
+        /// The ISO 4217 code of the currency.
+        pub currency as "currency": String,
+        /// What is to be paid for.
+        pub lines as "lines": Vec<InvoiceLineData>,
+        /// The taxes, one entry for each rate, in the order of the rates.
+        pub taxes as "taxes": Vec<InvoiceTax>,
+        /// The sum without tax, in the currency's minor unit.
+        pub net_minor as "netMinor": i64,
+        /// The taxes' sum.
+        pub tax_minor as "taxMinor": i64,
+        /// What is to be paid.
+        pub total_minor as "totalMinor": i64,
+        /// Where it stands.
+        pub state as "state": InvoiceState,
+    }
 }
 
-/// Where an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum InvoiceState {
-    /// Can be changed, has no number yet.
-    Draft,
+form! {
+    /// Where an invoice stands.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub enum InvoiceState {
+        /// Can be changed, has no number yet.
+        Draft as "draft",
+    }
 }
 
-/// A line of a stored invoice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct InvoiceLineData {
-    /// What is sold.
-    pub description: String,
-    /// How many.
-    pub quantity: i64,
-    /// The price of one without tax, in the currency's minor unit; negative for a discount.
-    pub unit_price_minor: i64,
-    /// The tax rate in basis points: 1900 is 19 %.
-    pub tax_rate_bp: i64,
-    /// Quantity times price.
-    pub net_minor: i64,
-    /// The line's share of its rate's tax.
-    pub tax_minor: i64,
+form! {
+    /// A line of a stored invoice.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub struct InvoiceLineData {
+        /// What is sold.
+        pub description as "description": String,
+        /// How many.
+        pub quantity as "quantity": i64,
+        /// The price of one without tax, in the currency's minor unit; negative for a discount.
+        pub unit_price_minor as "unitPriceMinor": i64,
+        /// The tax rate in basis points: 1900 is 19 %.
+        pub tax_rate_bp as "taxRateBp": i64,
+        /// Quantity times price.
+        pub net_minor as "netMinor": i64,
+        /// The line's share of its rate's tax.
+        pub tax_minor as "taxMinor": i64,
+    }
 }
 
-/// The tax of one rate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct InvoiceTax {
-    /// The rate in basis points.
-    pub tax_rate_bp: i64,
-    /// The sum of the lines with this rate.
-    pub net_minor: i64,
-    /// The tax on that sum, rounded half away from zero.
-    pub tax_minor: i64,
+form! {
+    /// The tax of one rate.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub struct InvoiceTax {
+        /// The rate in basis points.
+        pub tax_rate_bp as "taxRateBp": i64,
+        /// The sum of the lines with this rate.
+        pub net_minor as "netMinor": i64,
+        /// The tax on that sum, rounded half away from zero.
+        pub tax_minor as "taxMinor": i64,
+    }
 }
 
-/// A line as the client gives it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct InvoiceLine {
-    /// What is sold, 1 to 200 characters.
-    pub description: String,
-    /// How many, 1 to 1,000,000.
-    pub quantity: i64,
-    /// The price of one without tax, in the currency's minor unit; negative for a discount.
-    pub unit_price_minor: i64,
-    /// The tax rate in basis points, 0 to 10,000.
-    pub tax_rate_bp: i64,
+form! {
+    /// A line as the client gives it.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub closed struct InvoiceLine {
+        /// What is sold, 1 to 200 characters.
+        pub description as "description": String,
+        /// How many, 1 to 1,000,000.
+        pub quantity as "quantity": i64,
+        /// The price of one without tax, in the currency's minor unit; negative for a discount.
+        pub unit_price_minor as "unitPriceMinor": i64,
+        /// The tax rate in basis points, 0 to 10,000.
+        pub tax_rate_bp as "taxRateBp": i64,
+    }
 }
 
-/// The payload of `INVOICE_DRAFT_CREATE_V1`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct InvoiceDraftCreateV1 {
-    /// The new invoice's id, made by the client.
-    pub invoice_id: RecordId,
-    /// Who is to pay, 1 to 200 characters.
-    pub customer: String,
-    /// The ISO 4217 code of the currency.
-    pub currency: String,
-    /// What is to be paid for, at most 1,000 lines.
-    pub lines: Vec<InvoiceLine>,
+form! {
+    /// The payload of `INVOICE_DRAFT_CREATE_V1`.
+    #[derive(Debug, Clone)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub closed struct InvoiceDraftCreateV1 {
+        /// The new invoice's id, made by the client.
+        pub invoice_id as "invoiceId": RecordId,
+        /// Who is to pay, 1 to 200 characters.
+        pub customer as "customer": String,
+        /// The ISO 4217 code of the currency.
+        pub currency as "currency": String,
+        /// What is to be paid for, at most 1,000 lines.
+        pub lines as "lines": Vec<InvoiceLine>,
+    }
 }
 
-/// The payload of `INVOICE_DRAFT_UPDATE_V1`: what is absent stays as it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct InvoiceDraftUpdateV1 {
-    /// Which invoice.
-    pub invoice_id: RecordId,
-    /// Who is to pay, 1 to 200 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub customer: Option<String>,
-    /// The ISO 4217 code of the currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub currency: Option<String>,
-    /// All lines anew, at most 1,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub lines: Option<Vec<InvoiceLine>>,
+form! {
+    /// The payload of `INVOICE_DRAFT_UPDATE_V1`: what is absent stays as it is.
+    #[derive(Debug, Clone)]
+    #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+    pub closed struct InvoiceDraftUpdateV1 {
+        /// Which invoice.
+        pub invoice_id as "invoiceId": RecordId,
+        /// Who is to pay, 1 to 200 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        pub customer as "customer": Option<String>,
+        /// The ISO 4217 code of the currency.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        pub currency as "currency": Option<String>,
+        /// All lines anew, at most 1,000.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        pub lines as "lines": Option<Vec<InvoiceLine>>,
+    }
 }
 
 /// Makes a draft invoice.
@@ -138,6 +147,10 @@ impl CommandHandler for InvoiceDraftCreate {
     type Payload = InvoiceDraftCreateV1;
     const TYPE: &'static str = "INVOICE_DRAFT_CREATE_V1";
     const POLICY: ConflictPolicy = ConflictPolicy::CreateOnly;
+
+    fn read(&self, payload: &Value) -> Result<InvoiceDraftCreateV1, Vec<FieldError>> {
+        read_form(payload)
+    }
 
     fn check(&self, payload: &InvoiceDraftCreateV1) -> Vec<FieldError> {
         check_fields(Some(&payload.customer), Some(&payload.currency), Some(&payload.lines))
@@ -161,6 +174,10 @@ impl CommandHandler for InvoiceDraftUpdate {
     const TYPE: &'static str = "INVOICE_DRAFT_UPDATE_V1";
     const POLICY: ConflictPolicy = ConflictPolicy::Guarded;
 
+    fn read(&self, payload: &Value) -> Result<InvoiceDraftUpdateV1, Vec<FieldError>> {
+        read_form(payload)
+    }
+
     fn check(&self, payload: &InvoiceDraftUpdateV1) -> Vec<FieldError> {
         check_fields(payload.customer.as_deref(), payload.currency.as_deref(), payload.lines.as_deref())
     }
@@ -177,9 +194,8 @@ impl CommandHandler for InvoiceDraftUpdate {
     ) -> Result<Effect, Rejection> {
         let key = key(INVOICE, &payload.invoice_id);
         let old: InvoiceData = records
-            .read(&key)
-            .ok()
-            .flatten()
+            .data(&key)
+            .and_then(|data| read_form(data).ok())
             .ok_or_else(|| Rejection::new("The stored invoice cannot be read by this version"))?;
         store(
             key,
@@ -238,5 +254,5 @@ fn store(
         total_minor: totals.total_minor,
         state: InvoiceState::Draft,
     };
-    Ok(Effect::write(key, to_data(&invoice)))
+    Ok(Effect::write(key, invoice.to_json()))
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Basis points in one: a rate of 10,000 is 100 %.
-const BASIS_POINTS: i128 = 10_000;
+const BASIS_POINTS: i64 = 10_000;
 
 /// What an invoice's lines come to.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,65 +23,64 @@ pub(crate) struct Totals {
 /// Adds the lines up. Refuses a sum beyond what JavaScript holds exactly.
 ///
 /// Tax is rounded once for each rate, half away from zero. A line's tax is the growth of its rate's tax when the line is added, so that the lines'
-/// taxes add up to it. The intermediate sums fit: 1,000 lines of 2^53 * 10^6 * 10^4 stay below 2^127.
+/// taxes add up to it. A line beyond 2^53 is refused as it comes, so that the sums of 1,000 lines stay below 2^63.
 pub(crate) fn totals(lines: Vec<InvoiceLine>) -> Result<Totals, Rejection> {
     // In the order of the rates.
-    let mut nets: Vec<(i64, i128)> = Vec::new();
+    let mut nets: Vec<(i64, i64)> = Vec::new();
     let mut computed = Vec::with_capacity(lines.len());
     for (index, line) in lines.into_iter().enumerate() {
-        let net = i128::from(line.quantity) * i128::from(line.unit_price_minor);
+        let pointer = format!("/lines/{index}");
+        let net = amount(line.quantity.checked_mul(line.unit_price_minor), &pointer)?;
         let place = nets.partition_point(|(rate, _)| *rate < line.tax_rate_bp);
         if nets.get(place).is_none_or(|(rate, _)| *rate != line.tax_rate_bp) {
             nets.insert(place, (line.tax_rate_bp, 0));
         }
         let group = &mut nets[place].1;
         let before = tax(*group, line.tax_rate_bp);
-        *group += net;
+        *group = group.checked_add(net).ok_or_else(|| overflow("/lines"))?;
         let line_tax = tax(*group, line.tax_rate_bp) - before;
-        let pointer = format!("/lines/{index}");
         computed.push(InvoiceLineData {
             description: line.description,
             quantity: line.quantity,
             unit_price_minor: line.unit_price_minor,
             tax_rate_bp: line.tax_rate_bp,
-            net_minor: amount(net, &pointer)?,
-            tax_minor: amount(line_tax, &pointer)?,
+            net_minor: net,
+            tax_minor: amount(Some(line_tax), &pointer)?,
         });
     }
     let mut taxes = Vec::with_capacity(nets.len());
-    let (mut net_sum, mut tax_sum) = (0, 0);
+    let (mut net_sum, mut tax_sum) = (Some(0_i64), Some(0_i64));
     for (rate, net) in nets {
         let tax = tax(net, rate);
-        net_sum += net;
-        tax_sum += tax;
+        net_sum = net_sum.and_then(|sum| sum.checked_add(net));
+        tax_sum = tax_sum.and_then(|sum| sum.checked_add(tax));
         taxes.push(InvoiceTax {
             tax_rate_bp: rate,
-            net_minor: amount(net, "/lines")?,
-            tax_minor: amount(tax, "/lines")?,
+            net_minor: amount(Some(net), "/lines")?,
+            tax_minor: amount(Some(tax), "/lines")?,
         });
     }
-    Ok(Totals {
-        lines: computed,
-        taxes,
-        net_minor: amount(net_sum, "/lines")?,
-        tax_minor: amount(tax_sum, "/lines")?,
-        total_minor: amount(net_sum + tax_sum, "/lines")?,
-    })
+    let (net_minor, tax_minor) = (amount(net_sum, "/lines")?, amount(tax_sum, "/lines")?);
+    let total_minor = amount(Some(net_minor + tax_minor), "/lines")?;
+    Ok(Totals { lines: computed, taxes, net_minor, tax_minor, total_minor })
 }
 
-fn tax(net: i128, rate_bp: i64) -> i128 {
-    let exact = net * i128::from(rate_bp);
-    let half = BASIS_POINTS / 2 * exact.signum();
-    (exact + half) / BASIS_POINTS
+/// The whole units of 10,000 and the rest apart, because the product of both with the rate might not fit.
+fn tax(net: i64, rate_bp: i64) -> i64 {
+    let (units, rest) = (net / BASIS_POINTS, net % BASIS_POINTS);
+    let half = BASIS_POINTS / 2 * net.signum();
+    units * rate_bp + (rest * rate_bp + half) / BASIS_POINTS
 }
 
-fn amount(sum: i128, pointer: &str) -> Result<i64, Rejection> {
-    match i64::try_from(sum) {
-        Ok(sum) if (-MAX_AMOUNT..=MAX_AMOUNT).contains(&sum) => Ok(sum),
-        _ => Err(Rejection {
-            title: "The invoice's amounts are too large".into(),
-            errors: vec![field_error(pointer, "overflow", "comes to more than an amount can hold")],
-        }),
+/// A sum within the range; `None` is one beyond any.
+fn amount(sum: Option<i64>, pointer: &str) -> Result<i64, Rejection> {
+    sum.filter(|sum| (-MAX_AMOUNT..=MAX_AMOUNT).contains(sum)).ok_or_else(|| overflow(pointer))
+}
+
+fn overflow(pointer: &str) -> Rejection {
+    Rejection {
+        title: "The invoice's amounts are too large".into(),
+        errors: vec![field_error(pointer, "overflow", "comes to more than an amount can hold")],
     }
 }
 
@@ -132,6 +131,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn tax_is_that_of_wider_arithmetic(net in any::<i64>(), rate in 0..=10_000i64) {
+            let exact = i128::from(net) * i128::from(rate);
+            prop_assert_eq!(i128::from(tax(net, rate)), (exact + 5000 * exact.signum()) / 10_000);
+        }
+
         #[test]
         fn the_parts_add_up(lines in proptest::collection::vec((1..=1000i64, -1_000_000..=1_000_000i64, 0..=10_000i64), 0..50)) {
             let sum = totals(lines.iter().map(|&(quantity, price, rate)| line(quantity, price, rate)).collect()).unwrap();

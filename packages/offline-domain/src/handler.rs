@@ -1,4 +1,4 @@
-use offline_protocol::{CommandId, FieldError, RecordKey, Timestamp, UserId, WorkspaceId};
+use offline_protocol::{CommandId, FieldError, RecordKey, Timestamp, UserId, WorkspaceId, read_value};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -19,6 +19,11 @@ pub trait CommandHandler: Send + Sync + 'static {
 
     /// What happens when the record has changed since its author saw it.
     const POLICY: ConflictPolicy;
+
+    /// Reads a payload, a JSON object. It may say everything that does not fit, as [`crate::read_form`] does, or the first thing, as here.
+    fn read(&self, payload: &Value) -> Result<Self::Payload, Vec<FieldError>> {
+        read_value(payload).map_err(|error| vec![error.into()])
+    }
 
     /// Checks what the payload says by itself. An empty list means that it is in order.
     fn check(&self, _payload: &Self::Payload) -> Vec<FieldError> {

@@ -1,14 +1,19 @@
 #![doc = include_str!("../README.md")]
 
-mod decode;
 mod error;
 mod execute;
+mod form;
 mod handler;
 mod record;
 mod registry;
 
 pub use error::{CommandError, RegistryError};
 pub use execute::{Execution, check_versions, execute};
+pub use form::{Form, Place, read_form};
+#[doc(hidden)]
+pub use form::{object, open};
 pub use handler::{Access, CommandHandler, ConflictPolicy, Context, Effect, Rejection, Touch, Write};
 pub use record::{Record, Records};
 pub use registry::{MAX_PAYLOAD_DEPTH, Prepared, Registry, TypeInfo};
+#[doc(hidden)]
+pub use serde_json::Value;

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::{
     CommandError, CommandHandler, ConflictPolicy, Context, Effect, Records, RegistryError, Rejection, Touch,
-    decode::decode,
 };
 
 /// The command types that a program knows, with what each means.
@@ -116,6 +115,9 @@ impl Registry {
         let Some(Meaning::Handled(handler)) = meaning else {
             return Err(CommandError::UnknownType(command_type.clone()));
         };
+        if !payload.is_object() {
+            return Err(invalid(vec![no_object()]));
+        }
         let touches = handler.touches(&payload).map_err(invalid)?;
         Ok(Prepared { handler: Arc::clone(handler), payload, touches })
     }
@@ -147,6 +149,14 @@ fn is_deeper_than(value: &Value, levels: usize) -> bool {
         Value::Array(items) => items.iter().any(deeper),
         Value::Object(fields) => fields.values().any(deeper),
         _ => false,
+    }
+}
+
+fn no_object() -> FieldError {
+    FieldError {
+        pointer: String::new(),
+        code: "object-required".into(),
+        message: "must be a JSON object".into(),
     }
 }
 
@@ -209,16 +219,16 @@ impl<H: CommandHandler> ErasedHandler for Handler<H> {
     }
 
     fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>> {
-        let payload: H::Payload = decode(payload).map_err(|error| vec![error])?;
+        let payload = self.0.read(payload)?;
         let errors = self.0.check(&payload);
         if errors.is_empty() { Ok(self.0.touches(&payload)) } else { Err(errors) }
     }
 
     fn handle(&self, context: &Context, records: &Records, payload: &Value) -> Result<Effect, Rejection> {
-        let payload: H::Payload = decode(payload).map_err(|error| Rejection {
-            title: "The payload does not fit its type".into(),
-            errors: vec![error],
-        })?;
+        let payload = self
+            .0
+            .read(payload)
+            .map_err(|errors| Rejection { title: "The payload does not fit its type".into(), errors })?;
         self.0.handle(context, records, payload)
     }
 }
