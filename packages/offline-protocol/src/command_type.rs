@@ -21,20 +21,24 @@ impl CommandType {
 }
 
 fn split(text: &str) -> Option<(&str, u32)> {
-    let (family, version) = text.rsplit_once("_V")?;
-    if version.starts_with('0') || !version.bytes().all(|byte| byte.is_ascii_digit()) {
+    // By bytes: the search for a text in a text is several times what all of this compiles to.
+    let end = text.as_bytes().windows(2).rposition(|pair| pair == b"_V")?;
+    let (family, version) = (text.get(..end)?, text.as_bytes().get(end + 2..)?);
+    let digit = |sum: Option<u32>, byte: &u8| sum?.checked_mul(10)?.checked_add(u32::from(*byte - b'0'));
+    if version.is_empty() || version[0] == b'0' || !version.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some((family, version.parse().ok()?))
+    Some((family, version.iter().fold(Some(0), digit)?))
 }
 
 fn is_command_type(text: &str) -> bool {
-    let word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    let word = |word: &[u8]| {
+        !word.is_empty() && word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
     text.len() <= 64
         && split(text).is_some_and(|(family, _)| {
-            family.starts_with(|first: char| first.is_ascii_uppercase()) && family.split('_').all(word)
+            let family = family.as_bytes();
+            family.first().is_some_and(u8::is_ascii_uppercase) && family.split(|byte| *byte == b'_').all(word)
         })
 }
 

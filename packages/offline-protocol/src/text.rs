@@ -122,5 +122,5 @@ pub(crate) fn visible_ascii(text: &str, max: usize) -> bool {
 /// Whether the text is a slug: `a-z`, `0-9`, `-`, `_`, starting with a letter or digit, within `1..=max` bytes.
 pub(crate) fn slug(text: &str, max: usize) -> bool {
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-    (1..=max).contains(&text.len()) && text.bytes().all(valid) && !text.starts_with(['-', '_'])
+    (1..=max).contains(&text.len()) && text.bytes().all(valid) && !matches!(text.as_bytes()[0], b'-' | b'_')
 }

@@ -1,5 +1,4 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use crate::ValueError;
 
@@ -45,26 +44,105 @@ impl Timestamp {
         std::time::Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
-    /// Reads RFC 3339 in UTC; digits beyond milliseconds are cut off.
+    /// Reads RFC 3339 in UTC; digits beyond milliseconds are cut off. A leap second counts as the last millisecond before it.
     pub fn parse(text: &str) -> Result<Self, ValueError> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| ValueError::Timestamp)?;
-        let millis = moment.unix_timestamp_nanos().div_euclid(1_000_000);
-        match i64::try_from(millis) {
-            Ok(millis) if moment.offset() == UtcOffset::UTC && (0..=MAX_MILLIS).contains(&millis) => {
-                Ok(Self(millis))
-            }
-            _ => Err(ValueError::Timestamp),
-        }
+        millis(text.as_bytes()).map(Self).ok_or(ValueError::Timestamp)
     }
+}
+
+/// The fields of RFC 3339 by their places, with anything between day and hour, as the RFC has it. A library for all its forms and zones is a hundredth of what a browser loads of the engine.
+fn millis(text: &[u8]) -> Option<i64> {
+    let (moment, rest) = text.split_at_checked(19)?;
+    let separators = [moment[4], moment[7], moment[13], moment[16]];
+    let number = |from: usize, to: usize| digits(&moment[from..to]);
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let (fraction, zone) = match rest {
+        [b'.', rest @ ..] => rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count()),
+        _ => (&b"0"[..], rest),
+    };
+    let valid = separators == *b"--::"
+        && (1..=12).contains(&month)
+        && (1..=days_of_month(year, month)).contains(&day)
+        && (hour < 24 && minute < 60 && !fraction.is_empty())
+        && matches!(zone, b"Z" | b"z" | b"+00:00" | b"-00:00");
+    let leap = second == 60 && (hour, minute) == (23, 59) && day == days_of_month(year, month);
+    if !valid || second > 59 && !leap || year < 1970 {
+        return None;
+    }
+    let mut within = 0;
+    for place in 0..3 {
+        within = within * 10 + fraction.get(place).map_or(0, |digit| i64::from(digit - b'0'));
+    }
+    let (second, within) = if leap { (59, 999) } else { (second, within) };
+    let minutes = (days_until(year, month, day) * 24 + hour) * 60 + minute;
+    Some((minutes * 60 + second) * 1000 + within)
+}
+
+fn digits(text: &[u8]) -> Option<i64> {
+    let digit = |sum, byte: &u8| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'));
+    text.iter().try_fold(0, digit)
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_of_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 => 28 + i64::from(is_leap(year)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+fn days_of_year(year: i64) -> i64 {
+    365 + i64::from(is_leap(year))
+}
+
+/// The days from the first of 1970 to this one. The years before have had as many leap days as their numbers say.
+fn days_until(year: i64, month: i64, day: i64) -> i64 {
+    let before = year - 1;
+    let leap_days = before / 4 - before / 100 + before / 400;
+    let months: i64 = (1..month).map(|month| days_of_month(year, month)).sum();
+    // 719,162 days lie between the first of the year 1 and that of 1970.
+    before * 365 + leap_days + months + day - 1 - 719_162
 }
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let moment = OffsetDateTime::from_unix_timestamp(self.0 / 1000).map_err(|_| std::fmt::Error)?;
-        let (year, month, day) = moment.to_calendar_date();
-        let (hour, minute, second) = moment.to_hms();
-        let (month, millis) = (u8::from(month), self.0 % 1000);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        let (seconds, millis) = (self.0 / 1000, self.0 % 1000);
+        let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+        // A guess that is never too late, then year by year.
+        let mut year = 1970 + days / 366;
+        days -= days_until(year, 1, 1);
+        while days >= days_of_year(year) {
+            days -= days_of_year(year);
+            year += 1;
+        }
+        let mut month = 1;
+        while days >= days_of_month(year, month) {
+            days -= days_of_month(year, month);
+            month += 1;
+        }
+        // From the last digit to the first.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let fields = [
+            (22, 3, millis),
+            (18, 2, second % 60),
+            (15, 2, second / 60 % 60),
+            (12, 2, second / 3600),
+            (9, 2, days + 1),
+            (6, 2, month),
+            (3, 4, year),
+        ];
+        for (last, digits, mut number) in fields {
+            for place in 0..digits {
+                text[last - place] = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| std::fmt::Error)?)
     }
 }
 
@@ -84,10 +162,53 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
     use super::*;
 
+    /// The same by a library.
+    fn by_library(text: &str) -> Option<i64> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let millis = i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
+        (moment.offset() == UtcOffset::UTC && (0..=MAX_MILLIS).contains(&millis)).then_some(millis)
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        #[test]
+        fn a_moment_is_written_as_a_library_writes_it(millis in 0..=MAX_MILLIS) {
+            let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).unwrap();
+            let written = Timestamp::from_millis(millis).to_string();
+            prop_assert_eq!(&written[..19], &moment.format(&Rfc3339).unwrap()[..19]);
+            prop_assert_eq!(&written[19..], format!(".{:03}Z", millis % 1000));
+        }
+
+        #[test]
+        fn a_text_is_read_as_a_library_reads_it(
+            year in 1960..2110, month in 0..14, day in 0..33, hour in 0..26, minute in 0..62, second in 0..63,
+            fraction in "(\\.[0-9]{0,10})?", zone in "Z|z|[+-]00:0[01]|[+-]0[0-9]:00||Z ", separator in "T|t| |-", cut in 0..40usize,
+        ) {
+            let text = format!("{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}{fraction}{zone}");
+            prop_assert_eq!(Timestamp::parse(&text).ok().map(|read| read.0), by_library(&text), "{}", text);
+            let part: String = text.chars().take(cut).collect();
+            prop_assert_eq!(Timestamp::parse(&part).ok().map(|read| read.0), by_library(&part), "{}", part);
+        }
+
+        #[test]
+        fn the_end_of_a_day_is_read_as_a_library_reads_it(
+            year in 1969..2110, month in 1..13, day in 27..32, second in 58..62, fraction in "(\\.[0-9]{1,4})?",
+        ) {
+            let text = format!("{year}-{month:02}-{day}T23:59:{second}{fraction}Z");
+            prop_assert_eq!(Timestamp::parse(&text).ok().map(|read| read.0), by_library(&text), "{}", text);
+        }
+
+        #[test]
+        fn no_text_brings_it_down(text in ".{0,40}", digits in "[0-9TZ:.+-]{15,30}") {
+            prop_assert_eq!(Timestamp::parse(&text).ok().map(|read| read.0), by_library(&text));
+            prop_assert_eq!(Timestamp::parse(&digits).ok().map(|read| read.0), by_library(&digits));
+        }
+
         #[test]
         fn every_moment_survives_the_wire(millis in 0..=MAX_MILLIS) {
             let moment = Timestamp::from_millis(millis);

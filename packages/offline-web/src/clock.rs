@@ -1,9 +1,10 @@
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
+use js_sys::Promise;
 use offline_core::{BoxFuture, Clock};
 use offline_protocol::Timestamp;
-use tokio::sync::oneshot;
-use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::global::Global;
 
@@ -34,30 +35,21 @@ impl Clock for BrowserClock {
 }
 
 /// One `setTimeout`; dropping it clears it.
-struct Timer {
-    id: JsValue,
-    fired: oneshot::Receiver<()>,
-    _callback: Closure<dyn FnMut()>,
-}
+struct Timer(JsValue);
 
 impl Timer {
     async fn start(millis: f64) {
-        let (sender, fired) = oneshot::channel();
-        let sender = Rc::new(RefCell::new(Some(sender)));
-        let callback = Closure::<dyn FnMut()>::new(move || {
-            if let Some(sender) = sender.borrow_mut().take() {
-                let _ = sender.send(());
-            }
-        });
+        let mut id = JsValue::UNDEFINED;
         // Timers may fire a little early.
-        let id = Global::get().set_timeout(callback.as_ref().unchecked_ref(), millis.ceil());
-        let mut timer = Self { id, fired, _callback: callback };
-        let _ = (&mut timer.fired).await;
+        let fired = Promise::new(&mut |resolve, _| id = Global::get().set_timeout(&resolve, millis.ceil()));
+        let _timer = Self(id);
+        // Nothing rejects it.
+        let _ = JsFuture::from(fired).await;
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        Global::get().clear_timeout(&self.id);
+        Global::get().clear_timeout(&self.0);
     }
 }

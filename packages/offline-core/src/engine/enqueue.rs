@@ -186,22 +186,8 @@ fn trace_id(uuid: uuid::Uuid) -> TraceId {
 
 /// How many bytes the command takes on the wire.
 pub(super) fn wire_size(command: &OutboxCommand) -> usize {
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // Counting cannot fail, and a command always has a JSON form; were it otherwise, the largest size refuses it.
-    match serde_json::to_writer(&mut counter, &command.to_wire()) {
-        Ok(()) => counter.0,
-        Err(_) => usize::MAX,
-    }
+    // A command always has a JSON form; were it otherwise, the largest size refuses it.
+    serde_json::to_string(&command.to_wire()).map_or(usize::MAX, |json| json.len())
 }
 
 type Answer = Result<Appended, StoreError>;
