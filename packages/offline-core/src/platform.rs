@@ -30,3 +30,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What a port's method returns.
 #[cfg(target_arch = "wasm32")]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// What looks at commands one after the other until it has seen enough.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Visit<'a> = dyn FnMut(&crate::OutboxCommand) -> bool + Send + 'a;
+/// What looks at commands one after the other until it has seen enough.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Visit<'a> = dyn FnMut(&crate::OutboxCommand) -> bool + 'a;

@@ -266,9 +266,9 @@ impl Inner {
                     let _ = answer.send(Ok(appended));
                 });
             }
-            Ok(_) => {
-                fail_all(answers, || StoreError::Backend("the store answered for other commands".into()))
-            }
+            Ok(_) => fail_all(answers, || {
+                StoreError::Backend(Box::new(Said("the store answered for other commands".into())))
+            }),
             Err(error) => fail_all(answers, || same(&error)),
         }
     }
@@ -280,6 +280,11 @@ fn fail_all(answers: Vec<oneshot::Sender<Answer>>, error: impl Fn() -> StoreErro
     });
 }
 
+/// What a store has said. The standard library's own conversion of a text brings the tables of printable characters along.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Said(String);
+
 /// The error for each of those who shared the transaction.
 fn same(error: &StoreError) -> StoreError {
     match error {
@@ -288,6 +293,6 @@ fn same(error: &StoreError) -> StoreError {
         StoreError::Closed => StoreError::Closed,
         StoreError::TooNew { found, known } => StoreError::TooNew { found: *found, known: *known },
         StoreError::Corrupt { what } => StoreError::Corrupt { what },
-        StoreError::Backend(source) => StoreError::Backend(source.to_string().into()),
+        StoreError::Backend(source) => StoreError::Backend(Box::new(Said(source.to_string()))),
     }
 }

@@ -135,7 +135,7 @@ impl Inner {
         let mut ids = HashSet::from([command.command_id]);
         let mut keys: HashSet<_> = command.touches.iter().cloned().collect();
         let mut found = Vec::new();
-        self.each_from(Some(command.seq.next()), |later| {
+        self.each_from(Some(command.seq.next()), &mut |later| {
             let depends = later.named_predecessors().any(|id| ids.contains(&id))
                 || later.touches.iter().any(|key| keys.contains(key));
             if depends {

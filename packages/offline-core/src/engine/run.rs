@@ -41,7 +41,7 @@ struct Running<'a>(&'a Inner);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.running.store(false, Ordering::Release);
-        self.0.update_status(|status| status.leader = false);
+        self.0.update_status(&mut |status| status.leader = false);
         self.0.shared.round_ended();
     }
 }
@@ -101,7 +101,7 @@ impl<'a> Runner<'a> {
         // A store that cannot be read shows itself at the first step.
         let settled = latest.ok().and_then(|mut latest| latest.pop());
         if let Some(JournalEntry { outcome: JournalOutcome::Applied { .. }, settled_at, .. }) = settled {
-            self.inner.update_status(|status| status.last_synced_at = Some(settled_at));
+            self.inner.update_status(&mut |status| status.last_synced_at = Some(settled_at));
         }
     }
 
@@ -118,7 +118,7 @@ impl<'a> Runner<'a> {
             Step::Acquire(takeover) => {
                 let now = ports.clock.now();
                 let lease = ports.lease.acquire(&config.holder, now, config.lease_ttl, takeover).await?;
-                inner.update_status(|status| status.leader = lease.is_some());
+                inner.update_status(&mut |status| status.leader = lease.is_some());
                 Input::Acquired(lease)
             }
             Step::Renew(lease) => Input::Renewed(inner.renew(lease).await?),
@@ -206,7 +206,7 @@ impl<'a> Runner<'a> {
             paused_types: self.planner.paused_types(),
         };
         self.inner
-            .each_from(None, |command| {
+            .each_from(None, &mut |command| {
                 match lanes.judge(command, moment) {
                     Standing::Due if !batch.take(command) => lanes.hold_back(command),
                     Standing::Waiting(time) => next = Some(next.map_or(time, |next| next.min(time))),
@@ -227,7 +227,7 @@ impl<'a> Runner<'a> {
         }
         let counts = self.inner.ports.outbox.counts().await?;
         let total = counts.pending + counts.in_flight;
-        self.inner.update_status(|status| {
+        self.inner.update_status(&mut |status| {
             status.counts = counts;
             status.progress = Some(Progress { settled: 0, total });
         });
@@ -241,7 +241,7 @@ impl<'a> Runner<'a> {
         if self.inner.shared.progress().is_some() {
             self.inner.tell_event(EventKind::FlushFinished { settled });
         }
-        self.inner.update_status(|status| {
+        self.inner.update_status(&mut |status| {
             status.progress = None;
             if all_settled {
                 status.last_synced_at = Some(now);
@@ -322,7 +322,7 @@ impl<'a> Runner<'a> {
         }
         let settled = self.settled;
         let mut total = settled;
-        self.inner.update_status(|status| {
+        self.inner.update_status(&mut |status| {
             total = status.progress.map_or(settled, |progress| progress.total.max(settled));
             status.progress = Some(Progress { settled, total });
             status.last_synced_at = Some(at);
@@ -343,7 +343,7 @@ impl<'a> Runner<'a> {
         let paused_by = self.planner.paused_by();
         if waits && paused_by.is_none() && self.planner.lease().is_none() && phase == Phase::Idle {
             // Somebody else flushes: what he tells is the status. Until he has spoken there is nothing to tell.
-            self.inner.update_status(|status| {
+            self.inner.update_status(&mut |status| {
                 if status.phase == Phase::Starting {
                     status.phase = Phase::Idle;
                 }
@@ -353,7 +353,7 @@ impl<'a> Runner<'a> {
         if waits && phase != Phase::Idle {
             self.flush_finished(false);
         }
-        self.inner.update_status(|status| {
+        self.inner.update_status(&mut |status| {
             status.phase = phase;
             status.paused_by = paused_by;
             status.next_attempt_at = next_attempt_at;
@@ -370,7 +370,7 @@ impl<'a> Runner<'a> {
         if std::mem::replace(&mut self.told_pause, now) == now {
             return;
         }
-        self.inner.update_status(|status| status.paused_by = now);
+        self.inner.update_status(&mut |status| status.paused_by = now);
         match now {
             None => self.inner.tell_event(EventKind::Resumed),
             Some(reason) => {

@@ -88,7 +88,7 @@ impl Shared {
     }
 
     /// Changes the status; returns it when it is another one now.
-    pub(super) fn update_status(&self, change: impl FnOnce(&mut SyncStatus)) -> Option<SyncStatus> {
+    pub(super) fn update_status(&self, change: &mut dyn FnMut(&mut SyncStatus)) -> Option<SyncStatus> {
         let mut state = self.state();
         let before = state.status.clone();
         change(&mut state.status);

@@ -53,7 +53,8 @@ impl Inner {
         }
     }
 
-    pub(super) fn update_status(&self, change: impl FnOnce(&mut SyncStatus)) {
+    /// Through a pointer, so that it is compiled once.
+    pub(super) fn update_status(&self, change: &mut dyn FnMut(&mut SyncStatus)) {
         if let Some(status) = self.shared.update_status(change) {
             self.tell(Notice::Status(status));
         }
@@ -68,7 +69,7 @@ impl Inner {
     /// append wait for the answer.
     pub(super) fn tell_appended(&self, command_ids: &[CommandId], new: u64) {
         if self.counted.load(Ordering::Acquire) {
-            self.update_status(|status| status.counts.pending += new);
+            self.update_status(&mut |status| status.counts.pending += new);
         } else {
             self.shared.mark_counts();
         }
@@ -95,7 +96,7 @@ impl Inner {
         let _turn = self.group.turn().await;
         if let Ok(counts) = self.ports.outbox.counts().await {
             self.counted.store(true, Ordering::Release);
-            self.update_status(|status| status.counts = counts);
+            self.update_status(&mut |status| status.counts = counts);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{Engine, Inner};
 use crate::{
     EngineError, JournalEntry, JournalQuery, OutboxCommand, OutboxQuery, Status, StoreError,
     lanes::{Lanes, Moment, Standing},
+    platform::Visit,
 };
 
 /// How many commands are read at a time.
@@ -60,7 +61,7 @@ impl Inner {
         let (mut lanes, none) = (Lanes::default(), HashSet::new());
         let moment = Moment { now: self.ports.clock.now(), ignore_waits: true, paused_types: &none };
         let mut held = HashMap::new();
-        self.each_from(Some(first.seq), |command| {
+        self.each_from(Some(first.seq), &mut |command| {
             if command.seq > last {
                 return false;
             }
@@ -79,7 +80,7 @@ impl Inner {
     pub(super) async fn each_from(
         &self,
         first: Option<Seq>,
-        mut visit: impl FnMut(&OutboxCommand) -> bool,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
         let mut after = first.and_then(|seq| Seq::new(seq.get() - 1).ok());
         loop {
@@ -93,7 +94,7 @@ impl Inner {
                 }
                 page
             };
-            if !page.iter().all(&mut visit) || page.len() < PAGE {
+            if !page.iter().all(&mut *visit) || page.len() < PAGE {
                 return Ok(());
             }
         }

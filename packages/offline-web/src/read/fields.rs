@@ -2,17 +2,14 @@ use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
+use super::parse;
+
 /// A type that is read from the fields of a JSON object.
 ///
 /// An implementation must read every field through [`Fields`], whatever they hold: what does not fit makes the whole unreadable.
 pub(crate) trait FromJson: Sized {
     /// Reads one; worthless when a field does not fit.
     fn from_json(fields: &Fields<'_>) -> Self;
-}
-
-/// JSON text as a value.
-pub(crate) fn parse(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
 }
 
 /// One `T`, or nothing when anything in the text does not fit it.

@@ -7,8 +7,12 @@
 mod command;
 mod fields;
 mod outcome;
+mod parse;
 #[cfg(test)]
 mod tests;
 mod told;
 
-pub(crate) use self::fields::{Fields, FromJson, parse, read, read_list};
+pub(crate) use self::{
+    fields::{Fields, FromJson, read, read_list},
+    parse::parse,
+};
