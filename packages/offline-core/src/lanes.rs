@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use offline_protocol::{CommandId, CommandType, RecordKey, Timestamp};
 
@@ -51,7 +51,7 @@ pub(crate) struct Moment<'a> {
     /// Whether waits have been ended early.
     pub(crate) ignore_waits: bool,
     /// The types that the server has paused.
-    pub(crate) paused_types: &'a HashSet<CommandType>,
+    pub(crate) paused_types: &'a [CommandType],
 }
 
 impl Lanes {
@@ -135,7 +135,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn judge(commands: &[OutboxCommand]) -> Vec<Standing> {
-        let (mut lanes, paused_types) = (Lanes::default(), HashSet::new());
+        let (mut lanes, paused_types) = (Lanes::default(), Vec::new());
         let moment = Moment { now: NOW, ignore_waits: false, paused_types: &paused_types };
         commands.iter().map(|command| lanes.judge(command, moment)).collect()
     }

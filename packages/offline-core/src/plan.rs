@@ -8,7 +8,7 @@
 //!
 //! The runner performs steps and adds no rule.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use offline_protocol::{CommandId, CommandType, Hello, Limits, Outcome, Timestamp};
 
@@ -106,7 +106,7 @@ pub(crate) struct Planner {
     limits: Limits,
     batch_limit: u32,
     ignore_waits: bool,
-    paused_types: HashSet<CommandType>,
+    paused_types: Vec<CommandType>,
 }
 
 impl Planner {
@@ -123,7 +123,7 @@ impl Planner {
             limits: rules.limits,
             batch_limit: rules.limits.max_items,
             ignore_waits: true,
-            paused_types: HashSet::new(),
+            paused_types: Vec::new(),
         }
     }
 
@@ -135,7 +135,7 @@ impl Planner {
         self.lease.as_ref()
     }
 
-    pub(crate) fn paused_types(&self) -> &HashSet<CommandType> {
+    pub(crate) fn paused_types(&self) -> &[CommandType] {
         &self.paused_types
     }
 
@@ -286,7 +286,7 @@ impl Planner {
                     max_item_bytes: hello.limits.max_item_bytes.min(own.max_item_bytes),
                 };
                 self.batch_limit = self.batch_limit.min(self.limits.max_items);
-                self.paused_types = hello.paused_types.into_iter().collect();
+                self.paused_types = hello.paused_types;
             }
             Err(error) => {
                 self.exchange_failed(&error, Exchange::Probe, moment);

@@ -1,6 +1,6 @@
 //! From the server's outcomes to what happens to the commands of a flight.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use offline_protocol::{
     CommandId, Conflict, ConflictReason, Outcome, Problem, ProblemCode, Timestamp, Verdict,
@@ -42,20 +42,13 @@ pub(crate) fn changes(
     if !fits {
         return None;
     }
-    let flight: HashSet<CommandId> = sent.iter().map(|sent| sent.command_id).collect();
-    let change = |(sent, outcome): (&Sent, Outcome)| {
-        (sent.command_id, change(*sent, outcome.verdict, &flight, retry, moment))
+    let change = |(one, outcome): (&Sent, Outcome)| {
+        (one.command_id, change(*one, outcome.verdict, sent, retry, moment))
     };
     Some(sent.iter().zip(outcomes).map(change).collect())
 }
 
-fn change(
-    sent: Sent,
-    verdict: Verdict,
-    flight: &HashSet<CommandId>,
-    retry: &RetryPolicy,
-    moment: Moment,
-) -> Change {
+fn change(sent: Sent, verdict: Verdict, flight: &[Sent], retry: &RetryPolicy, moment: Moment) -> Change {
     let now = moment.now;
     let attempts = sent.attempts.saturating_add(1);
     let own_delay = retry.delay(attempts, moment.random);
@@ -78,7 +71,7 @@ fn change(
             Change::Conflict { error: conflict_failure(&conflict, now), conflict, attempts }
         }
         Verdict::Rejected { problem, .. } => Change::Failed { error: refused(problem, now), attempts },
-        Verdict::Held { by } if flight.contains(&by) => Change::Requeue {
+        Verdict::Held { by } if flight.iter().any(|sent| sent.command_id == by) => Change::Requeue {
             attempts,
             next_attempt_at: None,
             error: Some(engine_failure("held", "Waits for an earlier command", now)),

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, sync::atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use futures_util::{
     FutureExt,
@@ -50,7 +50,7 @@ impl Drop for Running<'_> {
 struct Runner<'a> {
     inner: &'a Inner,
     planner: Planner,
-    flight: Option<(FlightId, HashMap<CommandId, TraceId>)>,
+    flight: Option<(FlightId, Vec<(CommandId, TraceId)>)>,
     settled: u64,
     to_prune: bool,
     told_pause: Option<PauseReason>,
@@ -297,9 +297,9 @@ impl<'a> Runner<'a> {
         let final_ones = told.iter().filter(|told| told.is_final()).count() as u64;
         self.settled += final_ones;
         self.to_prune |= final_ones > 0;
-        let command_ids: Vec<CommandId> = traces.keys().copied().collect();
+        let command_ids: Vec<CommandId> = traces.iter().map(|(id, _)| *id).collect();
         for told in told {
-            if let Some(trace) = traces.get(&told.id) {
+            if let Some((_, trace)) = traces.iter().find(|(id, _)| *id == told.id) {
                 inner.tell_event(told.event(trace.clone()));
             }
         }

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use offline_protocol::{CommandId, Seq};
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,8 @@ impl Inner {
         let Some(first) = parked.first() else {
             return Ok(HashMap::new());
         };
-        let (mut lanes, none) = (Lanes::default(), HashSet::new());
-        let moment = Moment { now: self.ports.clock.now(), ignore_waits: true, paused_types: &none };
+        let mut lanes = Lanes::default();
+        let moment = Moment { now: self.ports.clock.now(), ignore_waits: true, paused_types: &[] };
         let mut held = HashMap::new();
         self.each_from(Some(first.seq), &mut |command| {
             if command.seq > last {
