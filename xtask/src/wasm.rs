@@ -10,10 +10,13 @@ use crate::repository::Repository;
 use crate::stamp::{Digest, Stamp};
 use crate::wasm_target::{TRIPLE, WasmTarget};
 
-/// What a page may have to load of an engine, wasm and glue together, gzipped: 280 KB.
+/// What a page may have to load of an engine, wasm and glue together, gzipped: 150 KB.
 ///
 /// The goal is 100 KB and is not reached; the limit keeps the engine from growing meanwhile (docs/adr/0007).
-const GZIP_LIMIT: u64 = 280 * 1024;
+const GZIP_LIMIT: u64 = 150 * 1024;
+
+/// The same where the standard library's source is not to be had and its ready-made form goes in: 166 KB.
+const GZIP_LIMIT_READY_MADE: u64 = 166 * 1024;
 
 /// The crates that must compile for the browser because clients run them: (package, folder).
 const CHECKED: [(&str, &str); 5] = [
@@ -28,6 +31,14 @@ const CHECKED: [(&str, &str); 5] = [
 const WASM_OPT: &str = "-Oz --enable-bulk-memory --enable-mutable-globals --enable-multivalue \
     --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext";
 
+/// Takes comments, space and long names out of the glue, as any bundler does: not every application has one.
+const MINIFY: &str = "const [file] = process.argv.slice(1), fs = require('fs'); \
+    import('rolldown/utils').then(({ minifySync }) => { \
+        const { code, errors } = minifySync(file, fs.readFileSync(file, 'utf8'), { module: true }); \
+        if (errors.length > 0) throw errors[0]; \
+        fs.writeFileSync(file, code); \
+    })";
+
 /// A cdylib crate that becomes an ES module in `<dir>/pkg`.
 pub(crate) struct Bundle {
     package: &'static str,
@@ -41,6 +52,13 @@ enum Kind {
     Product,
     /// For tests alone: quick to build.
     Test,
+}
+
+/// A module as the compiler has made it.
+struct Compiled {
+    path: PathBuf,
+    /// What it may come to.
+    limit: u64,
 }
 
 /// The engine of the web app.
@@ -59,13 +77,13 @@ impl Bundle {
             self.must_exist(repository)?;
             let compiled = self.compile(repository, target)?;
             let pkg = repository.root.join(self.dir).join("pkg");
-            let stamp = Stamp::new(pkg.join(".xtask-stamp"), self.inputs(repository, &compiled)?);
+            let stamp = Stamp::new(pkg.join(".xtask-stamp"), self.inputs(repository, &compiled.path)?);
             if !stamp.is_fresh() || self.outputs().iter().any(|name| !pkg.join(name).is_file()) {
-                self.bind(repository, target, &compiled, &pkg)?;
+                self.bind(repository, target, &compiled.path, &pkg)?;
                 stamp.set()?;
             }
             match self.kind {
-                Kind::Product => self.weigh(repository, &pkg),
+                Kind::Product => self.weigh(repository, &pkg, compiled.limit),
                 Kind::Test => Ok(()),
             }
         })
@@ -98,11 +116,22 @@ impl Bundle {
         [format!("{stem}_bg.wasm"), format!("{stem}.js")]
     }
 
-    fn compile(&self, repository: &Repository, target: &WasmTarget) -> Outcome<PathBuf> {
-        let cargo = target.cargo(repository).args("build --target").arg(TRIPLE);
+    fn compile(&self, repository: &Repository, target: &WasmTarget) -> Outcome<Compiled> {
+        let for_size = match self.kind {
+            Kind::Product => target.cargo_for_size(repository)?,
+            Kind::Test => None,
+        };
+        let limit = if for_size.is_some() { GZIP_LIMIT } else { GZIP_LIMIT_READY_MADE };
+        if self.kind == Kind::Product && for_size.is_none() {
+            println!(
+                "    the standard library's source is not here (rustup component add rust-src): the ready-made one"
+            );
+            println!("    goes in, which is larger; what is shipped should be built with the source");
+        }
+        let cargo = for_size.unwrap_or_else(|| target.cargo(repository)).args("build --target").arg(TRIPLE);
         cargo.args("--profile").arg(self.profile()).arg("--package").arg(self.package).run()?;
         let dir = target.target_dir.join(TRIPLE).join(self.profile());
-        Ok(dir.join(format!("{}.wasm", self.file_stem())))
+        Ok(Compiled { path: dir.join(format!("{}.wasm", self.file_stem())), limit })
     }
 
     fn inputs(&self, repository: &Repository, compiled: &Path) -> Outcome<Digest> {
@@ -112,7 +141,12 @@ impl Bundle {
         Ok(match self.kind {
             Kind::Product => {
                 let optimiser = repository.root.join("node_modules/binaryen/package.json");
-                digest.with(WASM_OPT.as_bytes()).with_file(&optimiser)
+                let minifier = repository.root.join("node_modules/rolldown/package.json");
+                digest
+                    .with(WASM_OPT.as_bytes())
+                    .with_file(&optimiser)
+                    .with(MINIFY.as_bytes())
+                    .with_file(&minifier)
             }
             Kind::Test => digest,
         })
@@ -130,12 +164,14 @@ impl Bundle {
             let module = scratch.join(&self.outputs()[0]);
             let optimiser = Tool::new(repository.root.join("node_modules/.bin/wasm-opt"), &repository.root);
             optimiser.args(WASM_OPT).arg(&module).arg("-o").arg(&module).run()?;
+            let glue = scratch.join(&self.outputs()[1]);
+            Tool::new("node", &repository.root).arg("-e").arg(MINIFY).arg(&glue).run()?;
         }
         empty_dir(pkg)?;
         copy_tree(&scratch, pkg)
     }
 
-    fn weigh(&self, repository: &Repository, pkg: &Path) -> Outcome {
+    fn weigh(&self, repository: &Repository, pkg: &Path, limit: u64) -> Outcome {
         let mut total = 0;
         for name in self.outputs() {
             let path = pkg.join(&name);
@@ -144,7 +180,7 @@ impl Bundle {
             println!("    {name}: {} KB, {} KB gzip", kilobytes(raw), kilobytes(gzipped));
             total += gzipped;
         }
-        within_limit(self.package, total)
+        within_limit(self.package, total, limit)
     }
 }
 
@@ -169,12 +205,12 @@ pub(crate) fn engine(repository: &Repository) -> Outcome {
     ENGINE.build(repository, &WasmTarget::ensure(repository)?)
 }
 
-fn within_limit(package: &str, gzipped: u64) -> Outcome {
-    println!("    together {} KB gzip of {} KB allowed", kilobytes(gzipped), kilobytes(GZIP_LIMIT));
-    if gzipped <= GZIP_LIMIT {
+fn within_limit(package: &str, gzipped: u64, limit: u64) -> Outcome {
+    println!("    together {} KB gzip of {} KB allowed", kilobytes(gzipped), kilobytes(limit));
+    if gzipped <= limit {
         return Ok(());
     }
-    let what = format!("{package} is {gzipped} bytes gzipped; the limit is {GZIP_LIMIT}");
+    let what = format!("{package} is {gzipped} bytes gzipped; the limit is {limit}");
     Err(Failure::new(what, "Look for a new dependency or generic code that is instantiated often."))
 }
 
@@ -219,8 +255,8 @@ mod tests {
 
     #[test]
     fn the_limit_itself_is_allowed_and_one_byte_more_is_not() {
-        assert!(within_limit("engine", GZIP_LIMIT).is_ok());
-        let failure = within_limit("engine", GZIP_LIMIT + 1).unwrap_err().to_string();
+        assert!(within_limit("engine", GZIP_LIMIT, GZIP_LIMIT).is_ok());
+        let failure = within_limit("engine", GZIP_LIMIT + 1, GZIP_LIMIT).unwrap_err().to_string();
         assert!(failure.contains(&format!("{} bytes", GZIP_LIMIT + 1)), "{failure}");
     }
 

@@ -20,6 +20,13 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
+/// The standard library compiled along, for size.
+const OWN_STD: &str = "-Z build-std=std,panic_abort -Z build-std-features=optimize_for_size";
+
+/// A panic is a trap in a browser, with or without these; its message, which goes nowhere there, and the formatting for `Debug` are not made.
+const WITHOUT_MESSAGES: &str =
+    "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none";
+
 /// How to compile for the browser on this machine.
 pub(crate) struct WasmTarget {
     /// Another compiler than the toolchain's own.
@@ -59,6 +66,21 @@ impl WasmTarget {
         }
     }
 
+    /// The same for what is shipped: it compiles the standard library along, for size and without the messages of panics. `None` where the
+    /// library's source is not to be had.
+    ///
+    /// The flags are unstable ones of a stable compiler, which is told to take them; a compiler that knows them no longer says so and stops.
+    pub(crate) fn cargo_for_size(&self, repository: &Repository) -> Outcome<Option<Tool>> {
+        let cargo = match &self.rustc {
+            // The distribution's cargo knows where its standard library's dependencies are.
+            Some(rustc) => Tool::new(DEBIAN_CARGO, &repository.root).env("RUSTC", rustc),
+            None if ensure_std_source(repository)? => Tool::cargo(&repository.root),
+            None => return Ok(None),
+        };
+        let cargo = cargo.env("CARGO_TARGET_DIR", &self.target_dir).env("RUSTC_BOOTSTRAP", "1");
+        Ok(Some(cargo.env("RUSTFLAGS", WITHOUT_MESSAGES).args(OWN_STD)))
+    }
+
     fn of_toolchain(repository: &Repository) -> Outcome<Self> {
         Ok(Self { rustc: None, target_dir: repository.target_dir("wasm")? })
     }
@@ -81,6 +103,18 @@ fn has_std(repository: &Repository) -> Outcome<bool> {
         let name = name.to_string_lossy();
         name.starts_with("libstd-") && name.ends_with(".rlib")
     }))
+}
+
+/// Whether the toolchain has the standard library's source, after asking rustup for it.
+fn ensure_std_source(repository: &Repository) -> Outcome<bool> {
+    let sysroot = PathBuf::from(rustc(repository).args("--print sysroot").read()?);
+    let there = || sysroot.join("lib/rustlib/src/rust/library/Cargo.lock").is_file();
+    if there() || find_program("rustup").is_none() {
+        return Ok(there());
+    }
+    println!("    setup: rustup component add rust-src");
+    let added = Tool::new("rustup", &repository.root).args("component add rust-src").succeeds();
+    Ok(added && there())
 }
 
 fn rustc(repository: &Repository) -> Tool {

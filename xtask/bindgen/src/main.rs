@@ -1,8 +1,11 @@
 //! Turns a compiled wasm module into an ES module with TypeScript types: `xtask-bindgen <input.wasm> <out-dir> <out-name>`.
 //!
 //! It is `wasm-bindgen --target web --remove-name-section --remove-producers-section` without `cargo install`: the
-//! library has, by construction, the version of `wasm-bindgen` that the module was compiled with.
+//! library has, by construction, the version of `wasm-bindgen` that the module was compiled with. Module and glue then call what they
+//! share by short names.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use wasm_bindgen_cli_support::Bindgen;
@@ -25,13 +28,55 @@ fn main() -> ExitCode {
 fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     bindgen.web(true).map_err(|error| format!("{error:#}"))?;
-    bindgen
+    let mut output = bindgen
         .input_path(input)
         .out_name(out_name)
         .typescript(true)
         .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(out_dir)
-        .map_err(|error| format!("{error:#}"))
+        .generate_output()
+        .map_err(|error| format!("{error:#}"))?;
+    // What the module imports has names of forty characters, twenty of them a hash: in module and glue 4 KB that no compression takes away.
+    let mut short = HashMap::from([(format!("./{out_name}_bg.js"), "glue".to_owned())]);
+    for (index, import) in output.wasm_mut().imports.iter_mut().enumerate() {
+        let known = short.entry(import.name.clone()).or_insert_with(|| format!("i{index}"));
+        import.name.clone_from(known);
+        if let Some(module) = short.get(&import.module) {
+            import.module.clone_from(module);
+        }
+    }
+    output.emit(out_dir).map_err(|error| format!("{error:#}"))?;
+    let glue = Path::new(out_dir).join(format!("{out_name}.js"));
+    let renamed = |text: &str| renamed(text, &short);
+    let text = std::fs::read_to_string(&glue).map(|text| renamed(&text));
+    text.and_then(|text| std::fs::write(&glue, text)).map_err(|error| format!("{}: {error}", glue.display()))
+}
+
+/// The text with the words that have a short name replaced by it.
+fn renamed(text: &str, short: &HashMap<String, String>) -> String {
+    let in_word = |byte: char| byte.is_ascii_alphanumeric() || matches!(byte, '_' | '$' | '.' | '/');
+    let mut rest = text;
+    let mut new = String::with_capacity(text.len());
+    while !rest.is_empty() {
+        let word = rest.find(|byte| !in_word(byte)).unwrap_or(rest.len());
+        let (word, next) = rest.split_at(word);
+        new.push_str(short.get(word).map_or(word, String::as_str));
+        let between = next.find(in_word).unwrap_or(next.len());
+        new.push_str(&next[..between]);
+        rest = &next[between..];
+    }
+    new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_words_are_renamed() {
+        let short = HashMap::from([("./x_bg.js".into(), "glue".into()), ("__wbg_new_1".into(), "i0".into())]);
+        let text = "__wbg_new_1: () => wasm.__wbg_new_1x(__wbg_new_1), \"./x_bg.js\": é";
+        assert_eq!(renamed(text, &short), "i0: () => wasm.__wbg_new_1x(i0), \"glue\": é");
+    }
 }
