@@ -27,6 +27,8 @@ pub(crate) struct Chaos {
     gap_ms: usize,
     /// The turn at which something dies.
     dies_at: u64,
+    /// The turn in whose middle a tab freezes.
+    freezes_at: u64,
     wakes: Vec<(i64, usize)>,
     deploy_ms: Option<i64>,
     crashes: bool,
@@ -66,6 +68,7 @@ impl Chaos {
             next_ms: 0,
             gap_ms: 0,
             dies_at: u64::MAX,
+            freezes_at: u64::MAX,
             wakes: Vec::new(),
             deploy_ms: None,
             crashes: some(),
@@ -81,6 +84,9 @@ impl Chaos {
         chaos.gap_ms = (minutes * 60_000 * 2 / (commands * 3)).max(1);
         if chaos.crashes {
             chaos.dies_at = dice.between(1, 3000) as u64;
+        }
+        if chaos.freezes {
+            chaos.freezes_at = dice.between(1, 500) as u64;
         }
         if dice.percent(40) {
             chaos.deploy_ms = Some(dice.below(minutes * 60_000) as i64);
@@ -125,6 +131,15 @@ impl Chaos {
 
     /// False when the turn is the last of its program: a crash at an await, wherever it is.
     fn may_turn(&mut self, world: &mut World, task: usize, owner: Owner) -> bool {
+        if let Owner::Tab(tab) = owner
+            && world.turns >= self.freezes_at
+        {
+            // In the middle of whatever it does; by the time it wakes, others may have taken over.
+            self.freeze(world, tab);
+            world.exec.keep(task);
+            self.freezes_at = world.turns + world.shared.dice.between(20, 600) as u64;
+            return false;
+        }
         if world.turns < self.dies_at {
             return true;
         }
@@ -141,8 +156,6 @@ impl Chaos {
             }
         }
         self.dies_at = world.turns + world.shared.dice.between(20, 4000) as u64;
-        // The task is gone, and with it this turn.
-        let _ = task;
         false
     }
 
@@ -200,9 +213,14 @@ impl Chaos {
         }
     }
 
-    fn come_and_go(&self, world: &mut World, place: Place, tab: usize) {
-        if self.people && world.shared.dice.percent(25) {
+    fn come_and_go(&mut self, world: &mut World, place: Place, tab: usize) {
+        if self.people && world.shared.dice.percent(40) {
             world.log_out(tab);
+            // Another tab does not know of it yet.
+            for other in world.tabs_of(place).into_iter().filter(|other| *other != tab) {
+                self.made += 1;
+                world.enqueue(other, self.made);
+            }
             return;
         }
         if let Some(closed) = world.tabs[tab].as_ref().filter(|_| world.shared.dice.percent(50)) {
@@ -213,7 +231,7 @@ impl Chaos {
     }
 
     fn freeze(&mut self, world: &mut World, tab: usize) {
-        let span = world.shared.dice.between(100, 120_000);
+        let span = world.shared.dice.between(100, 90_000);
         world.shared.trace(|| format!("tab {tab} is frozen for {span} ms"));
         world.exec.freeze(tab);
         self.wakes.push((world.shared.now_ms() + span as i64, tab));

@@ -122,6 +122,11 @@ impl Executor {
         self.frozen.insert(tab);
     }
 
+    /// Keeps a task that was picked for when its frozen tab wakes.
+    pub(crate) fn keep(&mut self, task: usize) {
+        self.stalled.push(task);
+    }
+
     pub(crate) fn thaw(&mut self, tab: usize) {
         if self.frozen.remove(&tab) {
             locked(&self.queue.ready).append(&mut take(&mut self.stalled));

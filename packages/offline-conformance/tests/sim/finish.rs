@@ -134,6 +134,7 @@ fn accounted_for(world: &World, place: Place) {
     let outbox = world.devices[place].disk.outbox();
     let model = world.shared.model();
     let promises = &model.places[place];
+    let forgettable = promises.commands.values().any(|known| known.forgettable);
     let rerouted = promises.commands.values().any(|known| known.rerouted);
     for (id, known) in &promises.commands {
         let done = model.done(&promises.workspace, &promises.user, *id).is_some();
@@ -147,8 +148,9 @@ fn accounted_for(world: &World, place: Place) {
                     command.last_error.as_ref().is_some_and(|error| error.code == "idempotency-key-reused");
                 !done || reused || known.forgettable || known.rerouted
             }
-            // A late copy can come by what holds it back, where a person has led another command into its lane.
-            (Some(_), None) => !done || known.forgettable || rerouted,
+            // It can be done while it is held: behind what was refused in a way that is not remembered, after it had been done too; or
+            // by a late copy, where a person has led another command into its lane.
+            (Some(_), None) => !done || forgettable || rerouted,
             (Some(_), Some(_)) => false,
         };
         let acknowledged = known.acknowledged;

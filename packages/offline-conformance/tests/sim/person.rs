@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use offline_core::{Dependants, Durability, EngineError, EnqueueRequest, OutboxCommand, Signal, Unsynced};
+use offline_core::{
+    Dependants, Durability, EngineError, EnqueueRequest, OutboxCommand, Signal, Status, Unsynced,
+};
 use offline_protocol::{CommandId, Expected, RecordKey, TraceId, Version};
 use serde_json::{Value, json};
 
@@ -212,15 +214,22 @@ impl World {
         let registry = registry(self.release, &Arc::default());
         let shown = shown::shown(&registry, &device.seen, &outbox, &device.disk.journal());
         let expected = shown::expected(&self.backend.snapshot(&device.workspace), &outbox);
+        let journal = device.disk.journal();
         let model = self.shared.model();
-        let on_way: Vec<&RecordKey> = outbox
-            .iter()
-            .filter(|command| model.done(&device.workspace, &device.user, command.command_id).is_some())
-            .flat_map(|command| &command.touches)
-            .collect();
+        // What the model cannot know: given up, deleted, or done already though not settled; and all that such a record flows into.
+        let mut unknown = model.places[place].muddied.clone();
+        let settled = journal.iter().map(|entry| &entry.command);
+        for command in settled.chain(&outbox).chain(&outbox) {
+            let done = model.done(&device.workspace, &device.user, command.command_id).is_some();
+            let on_way = done && command.status != Status::Succeeded;
+            let touches = &command.touches;
+            let deleted = touches.iter().any(|key| self.backend.is_deleted(&device.workspace, key));
+            if on_way || deleted || touches.iter().any(|key| unknown.contains(key)) {
+                unknown.extend(touches.iter().cloned());
+            }
+        }
         for (key, content) in shown {
-            let own = judge::is_private(place, &key) && !self.backend.is_deleted(&device.workspace, &key);
-            if !own || on_way.contains(&&key) || model.places[place].muddied.contains(&key) {
+            if !judge::is_private(place, &key) || unknown.contains(&key) {
                 continue;
             }
             let right = expected.get(&key).cloned().flatten();

@@ -7,7 +7,6 @@ use offline_protocol::planted::{Bug, plant};
 use crate::run::{cores, live};
 
 const BUGS: [Bug; 20] = [
-    Bug::NoFenceCheck,
     Bug::SettleInTwoSteps,
     Bug::OrderByTime,
     Bug::AttemptsCountedOffline,
@@ -15,7 +14,6 @@ const BUGS: [Bug; 20] = [
     Bug::ReceiptBeforeEffect,
     Bug::TroubleParks,
     Bug::GroupCommitEarly,
-    Bug::LeaseWithoutToken,
     Bug::HeldAsApplied,
     Bug::FlightNotRecovered,
     Bug::ParkedBlocksNothing,
@@ -27,11 +25,13 @@ const BUGS: [Bug; 20] = [
     Bug::OverlayForgetsJournal,
     Bug::WipeCountsFirst,
     Bug::PauseWithoutEnd,
+    Bug::LeaseWithoutToken,
+    Bug::NoFenceCheck,
 ];
 
 /// How often each bug is looked for, and how long at most.
 const HUNTS: u64 = 3;
-const PATIENCE: u64 = 2000;
+const PATIENCE: u64 = 8000;
 
 /// How many worlds, from this one on, until the bug is found; with what was said then.
 fn hunt(first: u64) -> Option<(u64, String)> {
