@@ -121,9 +121,13 @@ impl World {
         Self { shared, exec, backend, net, devices, tabs, release, turns: 0, seed }
     }
 
-    /// Two devices of different workspaces make the same ids.
+    /// Two devices of different workspaces make the same ids; two of one workspace never do.
     pub(crate) fn twins(&mut self, one: Place, other: Place) {
-        self.devices[other].ids = self.devices[one].ids;
+        let (ids, workspace) = (self.devices[one].ids, self.devices[other].workspace.clone());
+        let taken = self.devices.iter().any(|device| device.workspace == workspace && device.ids == ids);
+        if !taken {
+            self.devices[other].ids = ids;
+        }
     }
 
     pub(crate) fn jump(&self, place: Place, by: i64) {
