@@ -18,6 +18,7 @@ mod stamp;
 mod tally;
 mod test;
 mod wasm;
+mod wasm_order;
 mod wasm_target;
 
 use std::process::ExitCode;
