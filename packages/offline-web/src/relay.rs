@@ -2,7 +2,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::poll_fn,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -120,6 +122,8 @@ impl Relay {
                 Err(RecvError::Lagged(_)) => missed = true,
                 Err(RecvError::Closed) => return,
             }
+            // What ends at the same time tells it one after the other; a message for each of them would cost more than what it tells.
+            next_turn().await;
             while batch.len() < AT_ONCE {
                 match notices.try_recv() {
                     Ok(notice) => batch.push(notice),
@@ -247,6 +251,19 @@ impl Relay {
             channel.raw.close();
         }
     }
+}
+
+/// Lets everything else go on that can, once.
+async fn next_turn() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The same notices with all changes in one, after the rest; only the last status is of interest.
