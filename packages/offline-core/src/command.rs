@@ -1,11 +1,11 @@
 use offline_protocol::{
-    Command, CommandId, CommandType, Conflict, DeviceId, Expected, IdempotencyKey, Problem, RecordKey, Seq,
-    Timestamp, TraceId, UserId, WorkspaceId,
+    Command, CommandId, CommandType, Conflict, DeviceId, Expected, IdempotencyKey, Problem, ProblemCode,
+    RecordKey, Seq, Timestamp, TraceId, UserId, WorkspaceId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Status;
+use crate::{Status, settle::UNKNOWN_DEPENDENCY};
 
 /// A command in the outbox. Its JSON is what stores keep: fields may be added with a default, never changed.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,28 @@ impl OutboxCommand {
             expected: self.expected,
             depends_on: self.depends_on.clone(),
         }
+    }
+
+    /// Whether the server has given its word on the command's key, so that the same answer would come to it for ever.
+    ///
+    /// Without it, a copy of the request that the network still holds may take effect later. A parked command has none when the engine gave it
+    /// up, or when the server refused it for what it is asked anew each time: who sends it, which types there are, how it is built.
+    pub(crate) fn has_verdict(&self) -> bool {
+        use ProblemCode as Code;
+        let Some(error) = self.last_error.as_ref().filter(|_| self.status == Status::Failed) else {
+            return self.status == Status::Conflict;
+        };
+        error.code != UNKNOWN_DEPENDENCY
+            && !matches!(
+                ProblemCode::of(&error.code),
+                Code::WorkspaceNotFound
+                    | Code::Forbidden
+                    | Code::UnknownCommandType
+                    | Code::InvalidPayload
+                    | Code::InvalidCommand
+                    | Code::CommandTooLarge
+                    | Code::VersionRequired
+            )
     }
 
     /// The commands it names: `dependsOn` and the one its `expected` comes after.

@@ -83,7 +83,7 @@ impl JournalEntry {
 
     /// The entry of a command that a person discarded.
     pub fn discarded(command: OutboxCommand, settled_at: Timestamp) -> Self {
-        let maybe_applied = command.status == Status::Pending && command.attempts > 0;
+        let maybe_applied = command.attempts > 0 && !command.has_verdict();
         Self { command, outcome: JournalOutcome::Discarded { maybe_applied }, settled_at }
     }
 }

@@ -1,11 +1,8 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use offline_protocol::{CommandId, CommandType, RecordKey, Timestamp};
 
 use crate::{OutboxCommand, Status};
-
-/// No wait is longer. A `nextAttemptAt` further away comes from a clock that has jumped, and is not waited for.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// Whether commands may go now, judged one after the other in the order of `seq`.
 ///
@@ -50,6 +47,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) now: Timestamp,
     /// Whether waits have been ended early.
     pub(crate) ignore_waits: bool,
+    /// No wait is longer. A `nextAttemptAt` further away comes from a clock that has jumped, and is not waited for.
+    pub(crate) longest_wait: Duration,
     /// The types that the server has paused.
     pub(crate) paused_types: &'a [CommandType],
 }
@@ -102,7 +101,9 @@ impl Lanes {
         }
         match command.next_attempt_at {
             Some(time)
-                if !moment.ignore_waits && time > moment.now && time <= moment.now.plus(LONGEST_WAIT) =>
+                if !moment.ignore_waits
+                    && time > moment.now
+                    && time <= moment.now.plus(moment.longest_wait) =>
             {
                 Standing::Waiting(time)
             }
@@ -136,7 +137,8 @@ mod tests {
 
     fn judge(commands: &[OutboxCommand]) -> Vec<Standing> {
         let (mut lanes, paused_types) = (Lanes::default(), Vec::new());
-        let moment = Moment { now: NOW, ignore_waits: false, paused_types: &paused_types };
+        let longest_wait = Duration::from_secs(300);
+        let moment = Moment { now: NOW, ignore_waits: false, longest_wait, paused_types: &paused_types };
         commands.iter().map(|command| lanes.judge(command, moment)).collect()
     }
 

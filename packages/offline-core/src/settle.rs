@@ -15,8 +15,6 @@ use crate::{
 pub(crate) const UNKNOWN_DEPENDENCY: &str = "unknown-dependency";
 /// How often `held` by a command that the outbox does not hold is believed to be a matter of time.
 const UNKNOWN_PREDECESSOR_TRIES: u32 = 6;
-/// The longest that a server can make one command wait.
-const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 
 /// What the rules need to know of a command that was sent.
 #[derive(Debug, Clone, Copy)]
@@ -91,9 +89,7 @@ fn change(sent: Sent, verdict: Verdict, flight: &[Sent], retry: &RetryPolicy, mo
         },
         Verdict::Retry { after_ms } => Change::Requeue {
             attempts,
-            next_attempt_at: Some(
-                now.plus(Duration::from_millis(after_ms).min(LONGEST_RETRY).max(own_delay)),
-            ),
+            next_attempt_at: Some(now.plus(Duration::from_millis(after_ms).min(retry.cap).max(own_delay))),
             error: Some(engine_failure("retry", "The server asked to send it again later", now)),
         },
     }

@@ -45,6 +45,8 @@ pub fn chained(
         (Some(Expected::Version(seen)), None, Some((own, version))) if version > seen => {
             Some(Expected::After(own))
         }
+        // Made on a screen that did not show the author's latest command yet, which has been applied meanwhile.
+        (Some(Expected::After(seen)), None, Some((own, _))) if own != seen => Some(Expected::After(own)),
         (given, ..) => given,
     }
 }
@@ -125,13 +127,15 @@ pub fn retried(
     if !moved(&mut command, StatusEvent::Retried) {
         return None;
     }
-    command.idempotency_key = idempotency_key;
+    if command.idempotency_key != idempotency_key {
+        command.idempotency_key = idempotency_key;
+        command.attempts = 0;
+    }
     command.expected = expected;
     if let Some((payload, touches)) = edited {
         command.payload = payload;
         command.touches = touches;
     }
-    command.attempts = 0;
     command.next_attempt_at = None;
     command.last_error = None;
     command.conflict = None;

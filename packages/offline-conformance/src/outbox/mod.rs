@@ -40,6 +40,7 @@ pub fn outbox_store() -> Vec<StoreCase> {
         chain::the_highest_version_of_the_journal_counts,
         chain::a_fresh_version_stays,
         chain::no_version_stays_no_version,
+        chain::a_command_after_an_older_own_one_follows_the_journal,
         chain::an_unsettled_command_goes_before_the_journal,
         chain::a_command_without_touches_is_stored_as_given,
         chain::concurrent_edits_of_two_openers_make_one_chain,

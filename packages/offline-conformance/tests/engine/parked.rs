@@ -176,7 +176,11 @@ fn what_stays_behind_a_discarded_command_that_the_server_may_have_goes_its_own_w
         // The server never heard of the first: the second is parked with a reason, and a person leads it on.
         let outbox = rig.outbox(&tab);
         assert_eq!(outbox[0].command.last_error.as_ref().unwrap().code, "unknown-dependency");
+        // The server has no verdict on its key: a late copy of the request and this one must not both take effect.
+        let key = outbox[0].command.idempotency_key.clone();
         rig.world.run(tab.engine.retry_with_latest(second, None)).unwrap();
+        assert_eq!(rig.outbox(&tab)[0].command.idempotency_key, key);
+        assert!(rig.outbox(&tab)[0].command.attempts > 0, "it may have been applied all the same");
         rig.sync(&tab);
         assert_eq!(rig.outbox(&tab)[0].command.status, Status::Conflict);
         rig.world.run(tab.engine.retry_with_latest(second, None)).unwrap();

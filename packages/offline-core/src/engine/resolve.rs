@@ -31,7 +31,8 @@ pub struct DiscardReport {
 }
 
 impl Engine {
-    /// Sends a parked command again: same id, same place, a new idempotency key, and against the server's version when it was a conflict.
+    /// Sends a parked command again: same id, same place, and against the server's version when it was a conflict. It gets a new idempotency key
+    /// when the old one has a verdict of the server, which stands for ever.
     /// `payload` stands in place of the old one when given.
     pub async fn retry_with_latest(&self, id: CommandId, payload: Option<Value>) -> Result<(), EngineError> {
         let inner = &*self.0;
@@ -54,7 +55,9 @@ impl Engine {
             expected = expected.map(|_| Expected::Version(Version::FIRST));
         }
         let at = inner.ports.clock.now();
-        let resolution = Resolution::Retry { idempotency_key: inner.new_key(at), expected, edited };
+        let idempotency_key =
+            if command.has_verdict() { inner.new_key(at) } else { command.idempotency_key.clone() };
+        let resolution = Resolution::Retry { idempotency_key, expected, edited };
         if !inner.ports.outbox.resolve(Resolve { command_id: id, at, resolution }).await? {
             return Err(EngineError::NotParked);
         }

@@ -203,6 +203,7 @@ impl<'a> Runner<'a> {
         let moment = lanes::Moment {
             now: self.inner.ports.clock.now(),
             ignore_waits,
+            longest_wait: self.inner.config.retry.cap,
             paused_types: self.planner.paused_types(),
         };
         self.inner

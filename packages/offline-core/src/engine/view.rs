@@ -59,7 +59,8 @@ impl Inner {
             return Ok(HashMap::new());
         };
         let mut lanes = Lanes::default();
-        let moment = Moment { now: self.ports.clock.now(), ignore_waits: true, paused_types: &[] };
+        let (now, longest_wait) = (self.ports.clock.now(), self.config.retry.cap);
+        let moment = Moment { now, ignore_waits: true, longest_wait, paused_types: &[] };
         let mut held = HashMap::new();
         self.each_from(Some(first.seq), &mut |command| {
             if command.seq > last {

@@ -129,9 +129,9 @@ pub struct Resolve {
 /// What a person decided.
 #[derive(Clone)]
 pub enum Resolution {
-    /// From FAILED or CONFLICT to PENDING, in its old place, with no attempts, wait, error and conflict.
+    /// From FAILED or CONFLICT to PENDING, in its old place, with no wait, error and conflict, and under a new key with no attempts.
     Retry {
-        /// A new key: the old one has its verdict for ever.
+        /// A new key when the old one has its verdict for ever, else the old one.
         idempotency_key: IdempotencyKey,
         /// The version it is now made against.
         expected: Option<Expected>,
@@ -218,8 +218,8 @@ pub trait OutboxStore: MaybeSend + MaybeSync {
     /// a duplicate, the others are added.
     ///
     /// [`crate::Chain::AfterOwn`]: when an unsettled command of the outbox (or an earlier one of this call) touches the first of
-    /// `touches`, `expected` is stored as `after` the one with the highest seq. Else, when `expected` is a version and the journal holds an
-    /// applied command that gave this record a higher one, `expected` is stored as `after` the one with the highest version.
+    /// `touches`, `expected` is stored as `after` the one with the highest seq. Else, when the journal holds applied commands that wrote this record,
+    /// `expected` is stored as `after` the one that gave it its highest version, if it was a lower version or `after` another command.
     fn append(
         &self,
         commands: Vec<NewCommand>,
