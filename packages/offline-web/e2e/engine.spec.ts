@@ -157,7 +157,7 @@ test('a batch whose connection broke may be on the server, and a discard says so
     page.evaluate(async () => {
       const [entry] = JSON.parse(await engine.handle.list('{"by":"seq","after":0,"limit":9}')) as { commandId: string }[];
       return engine.handle.discard(entry?.commandId ?? '', undefined).then(
-        (report) => (JSON.parse(report) as { maybeApplied: string[] }).maybeApplied.length,
+        (report: string) => (JSON.parse(report) as { maybeApplied: string[] }).maybeApplied.length,
         () => 0,
       );
     });
