@@ -202,7 +202,7 @@ impl Planner {
                 return Step::Wait { until: None, phase: Phase::Idle };
             }
             None => return Step::Acquire(self.takeover),
-            Some(lease) if lease.expires_at.since(moment.now) < self.rules.lease_ttl / 2 => {
+            Some(lease) if self.is_doubtful(lease, moment) => {
                 return Step::Renew(lease.clone());
             }
             Some(lease) if !self.recovered => return Step::Recover(lease.fence),
@@ -213,6 +213,12 @@ impl Planner {
         }
         let limits = Limits { max_items: self.batch_limit, ..self.limits };
         Step::Scan { limits, ignore_waits: std::mem::take(&mut self.ignore_waits) }
+    }
+
+    /// Whether the lease is half over, or longer than any lease is: then the clock was set back, and for all one knows others have had it since.
+    fn is_doubtful(&self, lease: &Lease, moment: Moment) -> bool {
+        let left = lease.expires_at.since(moment.now);
+        left < self.rules.lease_ttl / 2 || left > self.rules.lease_ttl
     }
 
     fn over(&self, wait: Wait, moment: Moment) -> bool {

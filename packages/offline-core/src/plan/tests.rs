@@ -157,3 +157,14 @@ fn an_answer_that_does_not_fit_settles_nothing() {
     assert!(retry.is_some());
     assert!(matches!(changes[..], [(_, Change::Requeue { attempts: 1, .. })]));
 }
+
+#[test]
+fn a_lease_that_a_clock_set_back_makes_endless_is_asked_for_again() {
+    let before = Moment { now: Timestamp::from_millis(1_000_000), ..moment(0, NetworkVerdict::Online) };
+    let mut planner = leader();
+    assert!(
+        matches!(planner.on(Input::Woken(Vec::new()), before), Step::Renew(lease) if lease.fence == Fence(1))
+    );
+    // Somebody else has had it since.
+    assert!(matches!(planner.on(Input::Renewed(None), before), Step::Acquire(Takeover::IfExpired)));
+}
