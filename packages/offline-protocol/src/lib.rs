@@ -25,7 +25,7 @@ pub use hello::{Hello, Limits, Retention};
 pub use ids::{CommandId, DeviceId, IdempotencyKey, Seq, TraceId, UserId, WorkspaceId};
 pub use outcome::{Conflict, ConflictReason, Outcome, Outcomes, Verdict};
 pub use problem::{FieldError, Problem, ProblemCode};
-pub use read::{ReadError, read_text, read_value};
+pub use read::{ReadError, read_value};
 pub use record::{
     ChangeSeq, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion, Version,
 };

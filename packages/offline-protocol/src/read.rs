@@ -2,11 +2,11 @@
 //!
 //! serde's derived code is compiled once for each deserializer that it is used with, and once more for each form that a deserializer offers
 //! (a struct as a map and as a list, a name as text and as a number). Here there is one deserializer, over a parsed value, with one form for
-//! everything: in a browser that is the difference between a third of the engine and a tenth. An error names its place.
+//! everything, which is a good part less for a browser to load. An error names its place.
 
 use serde::{
     Deserialize,
-    de::{self, DeserializeOwned, DeserializeSeed, Expected, MapAccess, SeqAccess, Unexpected, Visitor},
+    de::{self, DeserializeSeed, Expected, MapAccess, SeqAccess, Unexpected, Visitor},
 };
 use serde_json::Value;
 
@@ -24,16 +24,6 @@ pub struct ReadError {
 /// Reads a value as a type.
 pub fn read_value<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, ReadError> {
     T::deserialize(Reader(value))
-}
-
-/// Reads JSON text as a type. Text that is not JSON is the error `invalid` without a place.
-pub fn read_text<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
-    read_value(&parse(text)?)
-}
-
-/// Apart from the generic part, so that it is compiled once.
-fn parse(text: &str) -> Result<Value, ReadError> {
-    serde_json::from_str(text).map_err(|_| ReadError::new("invalid", "is not JSON".into()))
 }
 
 impl ReadError {

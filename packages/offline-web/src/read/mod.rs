@@ -1,7 +1,7 @@
 //! Reads the types that a page meets again and again: what its database holds, what the server answers, what the page itself and other tabs say.
 //!
-//! serde's derived code leaves at each field that does not fit, and drops what it has read until then: for the commands of the outbox alone that
-//! is a tenth of what a browser has to load. Here a field that does not fit is remembered, something stands in for it, and there is one way
+//! serde's derived code leaves at each field that does not fit, and drops what it has read until then, and that is
+//! much for a browser to load. Here a field that does not fit is remembered, something stands in for it, and there is one way
 //! out. The types and their derived code stay the definition: tests hold the two against each other, field by field.
 
 mod command;
