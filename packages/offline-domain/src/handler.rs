@@ -20,6 +20,9 @@ pub trait CommandHandler: Send + Sync + 'static {
     /// What happens when the record has changed since its author saw it.
     const POLICY: ConflictPolicy;
 
+    /// The roles whose bearers may send it; empty: every member of the workspace may. The client does not look at it, the server does.
+    const ROLES: &'static [&'static str] = &[];
+
     /// Reads a payload, a JSON object. It may say everything that does not fit, as [`crate::read_form`] does, or the first thing, as here.
     fn read(&self, payload: &Value) -> Result<Self::Payload, Vec<FieldError>> {
         read_value(payload).map_err(|error| vec![error.into()])

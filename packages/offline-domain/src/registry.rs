@@ -23,6 +23,8 @@ pub struct TypeInfo {
     pub command_type: CommandType,
     /// What it does when the record has changed.
     pub policy: ConflictPolicy,
+    /// Who may send it; empty: every member.
+    pub roles: &'static [&'static str],
 }
 
 /// What a type is to the program.
@@ -92,9 +94,11 @@ impl Registry {
     /// The types with a handler of their own, in the order of their names.
     pub fn types(&self) -> Vec<TypeInfo> {
         let info = |(command_type, meaning): &(CommandType, Meaning)| match meaning {
-            Meaning::Handled(handler) => {
-                Some(TypeInfo { command_type: command_type.clone(), policy: handler.policy() })
-            }
+            Meaning::Handled(handler) => Some(TypeInfo {
+                command_type: command_type.clone(),
+                policy: handler.policy(),
+                roles: handler.roles(),
+            }),
             Meaning::Upcast(..) => None,
         };
         self.types.iter().filter_map(info).collect()
@@ -192,6 +196,11 @@ impl Prepared {
         self.handler.policy()
     }
 
+    /// Who may send its type; empty: every member of the workspace.
+    pub fn roles(&self) -> &'static [&'static str] {
+        self.handler.roles()
+    }
+
     /// Runs the handler. Existence and versions are not checked here: see [`crate::execute`].
     pub fn handle(&self, context: &Context, records: &Records) -> Result<Effect, Rejection> {
         self.handler.handle(context, records, &self.payload)
@@ -207,6 +216,7 @@ impl std::fmt::Debug for Prepared {
 /// [`CommandHandler`] without its payload type, so that handlers of different types fit in one map.
 trait ErasedHandler: Send + Sync {
     fn policy(&self) -> ConflictPolicy;
+    fn roles(&self) -> &'static [&'static str];
     fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>>;
     fn handle(&self, context: &Context, records: &Records, payload: &Value) -> Result<Effect, Rejection>;
 }
@@ -216,6 +226,10 @@ struct Handler<H>(H);
 impl<H: CommandHandler> ErasedHandler for Handler<H> {
     fn policy(&self) -> ConflictPolicy {
         H::POLICY
+    }
+
+    fn roles(&self) -> &'static [&'static str] {
+        H::ROLES
     }
 
     fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>> {
