@@ -2,6 +2,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum, builder::BoolishValueParser};
 use offline_protocol::{UserId, WorkspaceId};
+use offline_server::Role;
 use tracing::level_filters::LevelFilter;
 
 /// The ERP's server: takes commands, keeps records, serves the web app.
@@ -37,9 +38,10 @@ pub(crate) struct Options {
     #[arg(long, env = "ERP_SERVER_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub(crate) jwt_secret: Option<String>,
 
-    /// Makes a user a member of a workspace at the start; can be repeated, separated by commas in the variable.
-    #[arg(long, env = "ERP_SERVER_MEMBERS", value_delimiter = ',', value_name = "WORKSPACE/USER", value_parser = member)]
-    pub(crate) member: Vec<(WorkspaceId, UserId)>,
+    /// Makes a user a member of a workspace at the start, with this role, or as a plain "member"; can be repeated, separated by commas in
+    /// the variable.
+    #[arg(long, env = "ERP_SERVER_MEMBERS", value_delimiter = ',', value_name = "WORKSPACE/USER[:ROLE]", value_parser = member)]
+    pub(crate) member: Vec<Member>,
 
     /// How the log on stderr is written.
     #[arg(long, env = "ERP_SERVER_LOG", value_enum, default_value_t = LogFormat::Json)]
@@ -79,11 +81,22 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(u64::from(number) * unit))
 }
 
-fn member(text: &str) -> Result<(WorkspaceId, UserId), String> {
-    let (workspace, user) = text.split_once('/').ok_or("must be workspace/user")?;
-    let workspace = WorkspaceId::new(workspace).map_err(|error| error.to_string())?;
-    let user = UserId::new(user).map_err(|error| error.to_string())?;
-    Ok((workspace, user))
+/// One who is to be a member, of what, and as what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) user: UserId,
+    pub(crate) role: Role,
+}
+
+fn member(text: &str) -> Result<Member, String> {
+    let (workspace, user) = text.split_once('/').ok_or("must be workspace/user or workspace/user:role")?;
+    let (user, role) = user.split_once(':').map_or((user, None), |(user, role)| (user, Some(role)));
+    Ok(Member {
+        workspace: WorkspaceId::new(workspace).map_err(|error| error.to_string())?,
+        user: UserId::new(user).map_err(|error| error.to_string())?,
+        role: role.map_or_else(|| Ok(Role::member()), Role::new).map_err(|error| error.to_string())?,
+    })
 }
 
 #[cfg(test)]
@@ -98,6 +111,16 @@ mod tests {
         for flag in command.get_arguments() {
             assert!(flag.get_env().is_some(), "--{} has no variable", flag.get_id());
             assert!(flag.get_help().is_some(), "--{} is not explained", flag.get_id());
+        }
+    }
+
+    #[test]
+    fn a_member_is_read_with_his_role() {
+        let read = |text| member(text).map(|member| member.role.as_str().to_owned());
+        assert_eq!(read("acme/ana"), Ok("member".into()));
+        assert_eq!(read("acme/ana:manager"), Ok("manager".into()));
+        for text in ["", "acme", "acme/", "/ana", "acme/ana:", "acme/ana:Chief", "acme/ana:a:b", "ACME/ana"] {
+            assert!(member(text).is_err(), "{text:?} was accepted");
         }
     }
 

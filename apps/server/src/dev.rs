@@ -9,12 +9,17 @@ use axum::{
     routing::{get, post},
 };
 use offline_protocol::{Problem, ProblemCode, Timestamp, UserId, WorkspaceId};
-use offline_server::{Identity, ProblemResponse, Tokens, guarded};
+use offline_server::{Identity, ProblemResponse, Role, Tokens, guarded};
 use serde::{Deserialize, Serialize};
 
-/// Id, name, workspaces.
-const PEOPLE: [(&str, &str, &[&str]); 3] =
-    [("ana", "Ana", &["acme"]), ("ben", "Ben", &["acme", "globex"]), ("cleo", "Cleo", &["globex"])];
+use crate::cli::Member;
+
+/// Id, name, role, workspaces.
+const PEOPLE: [(&str, &str, &str, &[&str]); 3] = [
+    ("ana", "Ana", "manager", &["acme"]),
+    ("ben", "Ben", "member", &["acme", "globex"]),
+    ("cleo", "Cleo", "manager", &["globex"]),
+];
 
 /// Id, name.
 const WORKSPACES: [(&str, &str); 2] = [("acme", "Acme"), ("globex", "Globex")];
@@ -55,13 +60,14 @@ struct SignedIn {
 }
 
 /// The people who can sign in, as members.
-pub(crate) fn members() -> Vec<(WorkspaceId, UserId)> {
-    let member = |workspace: &str, user: &str| {
-        let workspace = WorkspaceId::new(workspace).expect("BUG: the development workspaces are well named");
-        let user = UserId::new(user).expect("BUG: the development users are well named");
-        (workspace, user)
+pub(crate) fn members() -> Vec<Member> {
+    let member = |workspace: &str, user: &str, role: &str| Member {
+        workspace: WorkspaceId::new(workspace).expect("BUG: the development workspaces are well named"),
+        user: UserId::new(user).expect("BUG: the development users are well named"),
+        role: Role::new(role).expect("BUG: the development roles are well named"),
     };
-    PEOPLE.iter().flat_map(|(user, _, of)| of.iter().map(|workspace| member(workspace, user))).collect()
+    let memberships = PEOPLE.iter().flat_map(|(user, _, role, of)| of.iter().map(move |of| (of, user, role)));
+    memberships.map(|(workspace, user, role)| member(workspace, user, role)).collect()
 }
 
 /// The routes `/dev/accounts` and `/dev/sign-in`.
@@ -75,7 +81,7 @@ pub(crate) fn routes(sign_in: DevSignIn) -> Router {
 
 async fn accounts() -> Response {
     let workspace = |id: &str| WORKSPACES.iter().find(|(of, _)| *of == id);
-    let account = |(user, name, of): &(&'static str, &'static str, &'static [&'static str])| Account {
+    let account = |(user, name, _, of): &(&'static str, &'static str, &str, &[&str])| Account {
         user,
         name,
         workspaces: of
@@ -98,8 +104,8 @@ async fn post_sign_in(
     };
     let known = members()
         .into_iter()
-        .find(|(workspace, user)| workspace.as_str() == body.workspace_id && user.as_str() == body.user);
-    let Some((workspace_id, user_id)) = known else {
+        .find(|member| member.workspace.as_str() == body.workspace_id && member.user.as_str() == body.user);
+    let Some(Member { workspace: workspace_id, user: user_id, .. }) = known else {
         return Err(Problem::new(ProblemCode::WorkspaceNotFound, 404, "The workspace does not exist").into());
     };
     let identity = Identity { workspace_id, user_id };

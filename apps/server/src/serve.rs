@@ -5,12 +5,13 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{Limits, Retention};
 use offline_server::{
-    Clock, Memberships, Server, Store, StoreError, SystemClock, Tokens, api, with_protocol,
+    CachedMembers, Clock, Members as _, Memberships, Server, Store, StoreError, SystemClock, Tokens, api,
+    with_protocol,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
-    cli::Options,
+    cli::{Member, Options},
     data::{DataFolder, checked},
     database::Database,
     dev,
@@ -39,10 +40,11 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     let Database { store, members, closed } =
         Database::open(options.database_url.as_deref(), &folder).await?;
     let dev_members = if options.dev { dev::members() } else { Vec::new() };
-    for (workspace, user) in options.member.iter().chain(&dev_members) {
-        members.put_member(workspace, user).await?;
+    let members = CachedMembers::new(members, Arc::new(SystemClock));
+    for Member { workspace, user, role } in options.member.iter().chain(&dev_members) {
+        members.put_member(workspace, user, role).await?;
     }
-    let router = router(&options, &secret, Arc::clone(&store), members)?;
+    let router = router(&options, &secret, Arc::clone(&store), Arc::new(members))?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;

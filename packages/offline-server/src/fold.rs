@@ -4,9 +4,10 @@
 //!
 //! 1. its key is known: the stored verdict again, or (another fingerprint) a rejection;
 //! 2. its command was applied under another key: that verdict again, never a second effect;
-//! 3. something that it depends on (`dependsOn`, `after`, an earlier item of this batch with a common record) was not applied: held;
-//! 4. it is older than the server's memory: expired, because whether it was executed cannot be known;
-//! 5. the handler's word: applied, conflict or rejected.
+//! 3. its sender has none of the roles that its type asks for: forbidden;
+//! 4. something that it depends on (`dependsOn`, `after`, an earlier item of this batch with a common record) was not applied: held;
+//! 5. it is older than the server's memory: expired, because whether it was executed cannot be known;
+//! 6. the handler's word: applied, conflict or rejected.
 //!
 //! A verdict of state (applied, conflict, a rule's refusal) becomes a receipt. Trouble, and what the command alone is to blame for, does not.
 
@@ -167,6 +168,9 @@ impl Fold<'_> {
         if let Some(known) = self.known(ready) {
             return known;
         }
+        if let Some(problem) = self.forbidden(ready) {
+            return rejected(problem, false);
+        }
         if let Some(by) = self.in_the_way(ready) {
             return Verdict::Held { by };
         }
@@ -216,6 +220,15 @@ impl Fold<'_> {
                 self.conflict(*reason, record, *expected_version, true)
             }
             StoredVerdict::Rejected { problem } => rejected(problem.clone(), true),
+        })
+    }
+
+    fn forbidden(&self, ready: &Ready) -> Option<Problem> {
+        let roles = ready.prepared.roles();
+        let allowed = roles.is_empty() || roles.contains(&self.batch.membership.role().as_str());
+        (!allowed).then(|| {
+            Problem::new(ProblemCode::Forbidden, 403, "The role does not allow it")
+                .with_detail(format!("it takes one of the roles: {}", roles.join(", ")))
         })
     }
 

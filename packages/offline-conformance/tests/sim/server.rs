@@ -17,8 +17,8 @@ use offline_protocol::{
     RecordSnapshot, Retention, Timestamp, UserId, Verdict, WorkspaceId,
 };
 use offline_server::{
-    Change, Changes, Identity, Loaded, Membership, Memberships, Page, PageQuery, Receipt, Server, Store,
-    StoreError, SubmitError, Tokens, Work, submit,
+    Change, Changes, Identity, Loaded, Membership, Memberships, Page, PageQuery, Receipt, Role, Server,
+    Store, StoreError, SubmitError, Tokens, Work, submit,
 };
 
 use crate::{
@@ -354,14 +354,15 @@ impl Store for ServerDisk {
 }
 
 impl Memberships for ServerDisk {
-    fn is_member<'a>(
+    fn role<'a>(
         &'a self,
         workspace_id: &'a WorkspaceId,
         user_id: &'a UserId,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+    ) -> BoxFuture<'a, Result<Option<Role>, StoreError>> {
         Box::pin(async move {
             self.shared.point("server: asks for the membership").await;
-            Ok(locked(&self.members).contains(&(workspace_id.clone(), user_id.clone())))
+            let member = locked(&self.members).contains(&(workspace_id.clone(), user_id.clone()));
+            Ok(member.then(Role::member))
         })
     }
 }

@@ -7,8 +7,11 @@ use crate::StoreError;
 use super::failure::PgError;
 
 /// The schema's history, with the numbers of the SQLite store. A step that was ever shipped never changes; new ones are added at the end.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_commands.sql"), include_str!("migrations/0002_members.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_commands.sql"),
+    include_str!("migrations/0002_members.sql"),
+    include_str!("migrations/0003_roles.sql"),
+];
 
 /// How often servers that start together may get into each other's way.
 const ATTEMPTS: u32 = 5;

@@ -7,6 +7,7 @@ mod connection;
 mod failure;
 mod group;
 mod known;
+mod members;
 mod migrate;
 mod rows;
 mod scoped;
@@ -14,10 +15,10 @@ mod scoped;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, WorkspaceId};
+use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, Verdict, WorkspaceId};
 use tokio_postgres::{Config, config::SslMode, types::ToSql};
 
-use crate::{Members, Membership, Memberships, Page, PageQuery, Store, StoreError, Work};
+use crate::{Membership, Page, PageQuery, Store, StoreError, Work};
 
 use self::{connection::Connections, group::Groups};
 
@@ -66,20 +67,6 @@ impl PostgresStore {
         // A role that must not do its work is found out now and not with the first command.
         connections.with(|_| async { Ok(()) }).await?;
         Ok(Self { groups: Arc::new(Groups::new(Arc::clone(&connections))), connections })
-    }
-
-    async fn execute(
-        &self,
-        workspace: &WorkspaceId,
-        user: &UserId,
-        sql: &'static str,
-    ) -> Result<(), StoreError> {
-        let (id, user) = (workspace.as_str(), user.as_str());
-        let parameters: [&(dyn ToSql + Sync); 2] = [&id, &user];
-        let parameters = &parameters;
-        self.connections
-            .with(|client| async move { scoped::execute(&client, workspace, sql, parameters).await })
-            .await
     }
 }
 
@@ -153,40 +140,5 @@ impl PostgresStore {
                 .await?;
         }
         Ok(())
-    }
-}
-
-impl Memberships for PostgresStore {
-    fn is_member<'a>(
-        &'a self,
-        workspace_id: &'a WorkspaceId,
-        user_id: &'a UserId,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let sql = "SELECT 1 FROM offline.member WHERE workspace_id = $1 AND user_id = $2";
-        let (workspace, user) = (workspace_id.as_str(), user_id.as_str());
-        Box::pin(self.connections.with(move |client| async move {
-            let rows = scoped::query(&client, workspace_id, sql, &[&workspace, &user]).await?;
-            Ok(!rows.is_empty())
-        }))
-    }
-}
-
-impl Members for PostgresStore {
-    fn put_member<'a>(
-        &'a self,
-        workspace_id: &'a WorkspaceId,
-        user_id: &'a UserId,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let sql = "INSERT INTO offline.member (workspace_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        Box::pin(self.execute(workspace_id, user_id, sql))
-    }
-
-    fn remove_member<'a>(
-        &'a self,
-        workspace_id: &'a WorkspaceId,
-        user_id: &'a UserId,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let sql = "DELETE FROM offline.member WHERE workspace_id = $1 AND user_id = $2";
-        Box::pin(self.execute(workspace_id, user_id, sql))
     }
 }

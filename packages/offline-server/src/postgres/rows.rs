@@ -15,7 +15,7 @@ use tokio_postgres::{
     types::{FromSql, ToSql},
 };
 
-use crate::{Page, PageQuery, Receipt, StoreError, Work};
+use crate::{Page, PageQuery, Receipt, Role, StoreError, Work};
 
 use super::{
     failure::Failure,
@@ -317,6 +317,11 @@ fn receipt(row: &Row) -> Result<(UserId, Receipt), Failure> {
         received_at: Timestamp::from_millis(column(row, 6, "receipt")?),
     };
     Ok((text(row, 0, UserId::new, "receipt")?, receipt))
+}
+
+/// The role in the first column.
+pub(crate) fn role(row: &Row) -> Result<Role, Failure> {
+    text(row, 0, Role::new, "member")
 }
 
 fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize, table: &'static str) -> Result<T, Failure> {

@@ -7,8 +7,11 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use crate::StoreError;
 
 /// The schema's history. A step that was ever shipped never changes; new ones are added at the end.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_commands.sql"), include_str!("migrations/0002_members.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_commands.sql"),
+    include_str!("migrations/0002_members.sql"),
+    include_str!("migrations/0003_roles.sql"),
+];
 
 /// How long a statement waits for a lock that another process (a backup, a shell) holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,8 +87,22 @@ mod tests {
                 connection.query_row("SELECT change_seq FROM workspace", [], |row| row.get(0)).unwrap();
             let members: i64 =
                 connection.query_row("SELECT count(*) FROM member", [], |row| row.get(0)).unwrap();
-            assert_eq!((schema, seq, members), (2, 7, 0));
+            assert_eq!((schema, seq, members), (i64::try_from(MIGRATIONS.len()).unwrap(), 7, 0));
         }
+    }
+
+    #[test]
+    fn a_member_from_before_there_were_roles_is_a_plain_member() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.sqlite");
+        {
+            let mut old = Connection::open(&file).unwrap();
+            migrate(&mut old, 2).unwrap();
+            old.execute("INSERT INTO member VALUES ('acme', 'ana')", []).unwrap();
+        }
+        let connection = open_writer(&file).unwrap();
+        let role: String = connection.query_row("SELECT role FROM member", [], |row| row.get(0)).unwrap();
+        assert_eq!(role, "member");
     }
 
     #[test]
@@ -94,6 +111,6 @@ mod tests {
         let file = folder.path().join("server.sqlite");
         Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let refused = open_writer(&file).unwrap_err();
-        assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 2 }), "{refused:?}");
+        assert!(matches!(refused, StoreError::NewerSchema { found: 99, .. }), "{refused:?}");
     }
 }

@@ -17,7 +17,7 @@ use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, Wo
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Members, Membership, Memberships, Page, PageQuery, Store, StoreError, Work};
+use crate::{Members, Membership, Memberships, Page, PageQuery, Role, Store, StoreError, Work};
 
 use self::{
     connection::{open_reader, open_writer},
@@ -152,13 +152,13 @@ impl Store for SqliteStore {
 }
 
 impl Memberships for SqliteStore {
-    fn is_member<'a>(
+    fn role<'a>(
         &'a self,
         workspace_id: &'a WorkspaceId,
         user_id: &'a UserId,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+    ) -> BoxFuture<'a, Result<Option<Role>, StoreError>> {
         let (workspace, user) = (workspace_id.clone(), user_id.clone());
-        Box::pin(self.read(move |connection| rows::is_member(connection, &workspace, &user)))
+        Box::pin(self.read(move |connection| rows::role(connection, &workspace, &user)))
     }
 }
 
@@ -167,9 +167,10 @@ impl Members for SqliteStore {
         &'a self,
         workspace_id: &'a WorkspaceId,
         user_id: &'a UserId,
+        role: &'a Role,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (workspace, user) = (workspace_id.clone(), user_id.clone());
-        Box::pin(self.alone(move |connection| rows::put_member(connection, &workspace, &user)))
+        let (workspace, user, role) = (workspace_id.clone(), user_id.clone(), role.clone());
+        Box::pin(self.alone(move |connection| rows::put_member(connection, &workspace, &user, &role)))
     }
 
     fn remove_member<'a>(

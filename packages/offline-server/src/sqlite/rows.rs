@@ -8,7 +8,7 @@ use offline_protocol::{
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
-use crate::{Changes, Loaded, Membership, Page, PageQuery, Receipt, StoreError, Wanted};
+use crate::{Changes, Loaded, Membership, Page, PageQuery, Receipt, Role, StoreError, Wanted};
 
 use super::connection::store_error;
 
@@ -307,26 +307,31 @@ fn live(id: RecordId, record: Record) -> Option<RecordSnapshot> {
     })
 }
 
-pub(crate) fn is_member(
+pub(crate) fn role(
     connection: &Connection,
     workspace: &WorkspaceId,
     user: &UserId,
-) -> Result<bool, StoreError> {
-    connection
-        .prepare_cached("SELECT 1 FROM member WHERE workspace_id = ?1 AND user_id = ?2")
-        .and_then(|mut statement| statement.exists([workspace.as_str(), user.as_str()]))
-        .map_err(store_error)
+) -> Result<Option<Role>, StoreError> {
+    let role: Option<String> = connection
+        .prepare_cached("SELECT role FROM member WHERE workspace_id = ?1 AND user_id = ?2")
+        .and_then(|mut statement| {
+            statement.query_row([workspace.as_str(), user.as_str()], |row| row.get(0)).optional()
+        })
+        .map_err(store_error)?;
+    role.map(Role::new).transpose().map_err(|_| bad_row("member"))
 }
 
 pub(crate) fn put_member(
     connection: &Connection,
     workspace: &WorkspaceId,
     user: &UserId,
+    role: &Role,
 ) -> Result<(), StoreError> {
     connection
         .execute(
-            "INSERT INTO member (workspace_id, user_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            [workspace.as_str(), user.as_str()],
+            "INSERT INTO member (workspace_id, user_id, role) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO UPDATE SET role = excluded.role",
+            [workspace.as_str(), user.as_str(), role.as_str()],
         )
         .map_err(store_error)?;
     Ok(())

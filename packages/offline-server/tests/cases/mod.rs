@@ -4,4 +4,5 @@ mod attacks;
 mod decision_table;
 mod decision_table_requests;
 mod records;
+mod roles;
 mod store;

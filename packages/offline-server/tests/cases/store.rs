@@ -12,7 +12,7 @@ use offline_protocol::{
     Timestamp, UserId, Verdict, Version, WorkspaceId,
 };
 use offline_server::{
-    Change, Changes, Folded, Identity, Loaded, Membership, PageQuery, Receipt, Store, StoredRecord,
+    Change, Changes, Folded, Identity, Loaded, Membership, PageQuery, Receipt, Role, Store, StoredRecord,
     StoredVerdict, Wanted, Work,
 };
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn member_as(opened: &Opened, user: &str, workspace: &str) -> Membership {
     let identity =
         Identity { workspace_id: WorkspaceId::new(workspace).unwrap(), user_id: UserId::new(user).unwrap() };
     let Identity { workspace_id, user_id } = &identity;
-    opened.members.put_member(workspace_id, user_id).await.unwrap();
+    opened.members.put_member(workspace_id, user_id, &Role::member()).await.unwrap();
     Membership::verify(&*opened.members, &identity, workspace_id).await.unwrap().unwrap()
 }
 
@@ -392,15 +392,17 @@ async fn members_come_and_go() {
     let place = Place::new().await;
     let members = place.open().await.members;
     let (acme, ana) = (WorkspaceId::new("acme").unwrap(), UserId::new("ana").unwrap());
-    assert!(!members.is_member(&acme, &ana).await.unwrap());
+    let (member, manager) = (Role::member(), Role::new("manager").unwrap());
+    assert_eq!(members.role(&acme, &ana).await.unwrap(), None);
     members.remove_member(&acme, &ana).await.unwrap();
-    members.put_member(&acme, &ana).await.unwrap();
-    members.put_member(&acme, &ana).await.unwrap();
-    assert!(members.is_member(&acme, &ana).await.unwrap());
-    assert!(!members.is_member(&WorkspaceId::new("globex").unwrap(), &ana).await.unwrap());
-    assert!(!members.is_member(&acme, &UserId::new("ben").unwrap()).await.unwrap());
+    for role in [&member, &member, &manager, &member] {
+        members.put_member(&acme, &ana, role).await.unwrap();
+        assert_eq!(members.role(&acme, &ana).await.unwrap().as_ref(), Some(role));
+    }
+    assert_eq!(members.role(&WorkspaceId::new("globex").unwrap(), &ana).await.unwrap(), None);
+    assert_eq!(members.role(&acme, &UserId::new("ben").unwrap()).await.unwrap(), None);
     members.remove_member(&acme, &ana).await.unwrap();
-    assert!(!members.is_member(&acme, &ana).await.unwrap());
+    assert_eq!(members.role(&acme, &ana).await.unwrap(), None);
 }
 
 #[tokio::test]

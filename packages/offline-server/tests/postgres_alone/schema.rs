@@ -1,7 +1,8 @@
 //! The schema: its history, its roles, the wall between the workspaces.
 
 use futures_util::future::join_all;
-use offline_server::{PostgresStore, StoreError};
+use offline_protocol::{UserId, WorkspaceId};
+use offline_server::{PostgresStore, Role, StoreError};
 
 use crate::{place::Place, support::TestServer};
 
@@ -18,7 +19,7 @@ async fn servers_that_start_together_make_one_schema() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    assert_eq!(numbers, [1, 2], "the numbers of the SQLite store");
+    assert_eq!(numbers, [1, 2, 3], "the numbers of the SQLite store");
 }
 
 #[tokio::test]
@@ -40,12 +41,24 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_rows() {
 }
 
 #[tokio::test]
+async fn a_member_from_before_there_were_roles_is_a_plain_member() {
+    let place = Place::new().await;
+    drop(place.open().await);
+    let back = "ALTER TABLE offline.member DROP COLUMN role; DELETE FROM offline.migration WHERE number > 2; \
+        INSERT INTO offline.member VALUES ('acme', 'ana')";
+    place.connect().await.batch_execute(back).await.unwrap();
+    let members = place.open().await.members;
+    let (acme, ana) = (WorkspaceId::new("acme").unwrap(), UserId::new("ana").unwrap());
+    assert_eq!(members.role(&acme, &ana).await.unwrap(), Some(Role::member()));
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_program_is_refused_untouched() {
     let place = Place::new().await;
     drop(place.open().await);
     place.connect().await.batch_execute("INSERT INTO offline.migration VALUES (99)").await.unwrap();
     let refused = PostgresStore::open(&place.url()).await.err().unwrap();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 2 }), "{refused:?}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 3 }), "{refused:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use std::{
 };
 
 use offline_protocol::{Limits, Retention, Timestamp, UserId, WorkspaceId};
-use offline_server::{Clock, Identity, Members, Server, Store, Tokens, api, not_found, with_protocol};
+use offline_server::{
+    CachedMembers, Clock, Identity, Members, Role, Server, Store, Tokens, api, not_found, with_protocol,
+};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,6 +22,14 @@ use crate::place::Place;
 pub(crate) const START: i64 = 1_795_370_400_000;
 
 pub(crate) const SECRET: &[u8] = b"a secret that only the tests know";
+
+/// Who belongs where, and as what.
+const MEMBERS: [(&str, &str, &str); 4] = [
+    ("acme", "ana", "manager"),
+    ("acme", "ben", "member"),
+    ("globex", "ben", "member"),
+    ("globex", "cleo", "manager"),
+];
 
 /// A store that has been opened, and its list of members.
 pub(crate) struct Opened {
@@ -52,32 +62,47 @@ impl TestServer {
         Self::over(place, opened, wrap, limits).await
     }
 
+    /// With something else about it.
+    pub(crate) async fn adapted(adapt: impl FnOnce(&mut Server)) -> Self {
+        let place = Place::new().await;
+        let opened = place.open().await;
+        Self::serve(place, opened, adapt).await
+    }
+
     /// Over a store that has been opened already.
     pub(crate) async fn over(
         place: Place,
-        Opened { store, members }: Opened,
+        opened: Opened,
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
         limits: Limits,
     ) -> Self {
-        for (workspace, user) in [("acme", "ana"), ("acme", "ben"), ("globex", "ben"), ("globex", "cleo")] {
-            members
-                .put_member(&WorkspaceId::new(workspace).unwrap(), &UserId::new(user).unwrap())
-                .await
-                .unwrap();
+        let adapt = |server: &mut Server| {
+            server.store = wrap(Arc::clone(&server.store));
+            server.limits = limits;
+        };
+        Self::serve(place, opened, adapt).await
+    }
+
+    async fn serve(place: Place, Opened { store, members }: Opened, adapt: impl FnOnce(&mut Server)) -> Self {
+        for (workspace, user, role) in MEMBERS {
+            let (workspace, user) = (WorkspaceId::new(workspace).unwrap(), UserId::new(user).unwrap());
+            members.put_member(&workspace, &user, &Role::new(role).unwrap()).await.unwrap();
         }
         let millis = Arc::new(AtomicI64::new(START));
         let ticking = Arc::clone(&millis);
         let clock: Arc<dyn Clock> = Arc::new(move || Timestamp::from_millis(ticking.load(Ordering::SeqCst)));
+        let members: Arc<dyn Members> = Arc::new(CachedMembers::new(members, Arc::clone(&clock)));
         let tokens = Tokens::new(SECRET, Arc::clone(&clock));
-        let server = Server {
-            store: wrap(store),
+        let mut server = Server {
+            store,
             memberships: members.clone(),
             registry: erp::registry(),
             tokens: tokens.clone(),
             clock,
-            limits,
+            limits: Limits::default(),
             retention: Retention::default(),
         };
+        adapt(&mut server);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = with_protocol(api(server).fallback(not_found));
