@@ -223,9 +223,10 @@ impl Chaos {
             }
             return;
         }
-        if let Some(closed) = world.tabs[tab].as_ref().filter(|_| world.shared.dice.percent(50)) {
+        if let Some(closed) = world.tabs[tab].as_mut().filter(|_| world.shared.dice.percent(50)) {
             world.shared.trace(|| format!("tab {tab} of p{place} is closed in good order"));
             closed.engine.close();
+            closed.closing = true;
         }
         world.open(place);
     }
@@ -271,7 +272,9 @@ impl Chaos {
             locked(&world.net.lines[place]).weather = Weather::FAIR;
             world.sign_in(place);
             hint(world, place, false);
-            if world.tabs_of(place).is_empty() {
+            // One that was frozen when it was closed is still there, and will not send anything.
+            let stays = |number: &usize| world.tabs[*number].as_ref().is_some_and(|tab| !tab.closing);
+            if !world.tabs_of(place).iter().any(stays) {
                 world.open(place);
             }
         }

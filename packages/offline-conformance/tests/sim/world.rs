@@ -67,6 +67,8 @@ pub(crate) struct Tab {
     pub(crate) network: Arc<ManualNetwork>,
     notices: broadcast::Receiver<Notice>,
     started: bool,
+    /// It was told to close, which it does when it next gets a turn.
+    pub(crate) closing: bool,
 }
 
 /// The server's time with an error of the device's own.
@@ -162,7 +164,7 @@ impl World {
         let notices = engine.subscribe();
         let running = engine.clone();
         self.shared.queue.spawn(Owner::Tab(number), async move { running.run().await });
-        self.tabs.push(Some(Tab { place, engine, network, notices, started: false }));
+        self.tabs.push(Some(Tab { place, engine, network, notices, started: false, closing: false }));
         self.give_lock(place);
         number
     }
