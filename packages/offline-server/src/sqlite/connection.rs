@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, ffi};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
 use crate::StoreError;
 
@@ -16,10 +16,13 @@ const MIGRATIONS: [&str; 3] = [
 /// How long a statement waits for a lock that another process (a backup, a shell) holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// As many statements stay prepared as there are; with fewer, each use would read its text again.
+const STATEMENTS: usize = 64;
+
 /// Opens the one connection that writes, with what was committed safe from a power failure, and migrates.
 pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(file).map_err(store_error)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+    tune(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(store_error)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(store_error)?;
     migrate(&mut connection, MIGRATIONS.len())?;
@@ -30,8 +33,15 @@ pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
 pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(store_error)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+    tune(&connection)?;
     Ok(connection)
+}
+
+fn tune(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this a statement may be planned anew whenever a parameter has another value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error).map(drop)
 }
 
 /// Brings the schema to `target`; each step is one transaction together with its number.
