@@ -4,9 +4,15 @@ use crate::browser;
 use crate::clock::step;
 use crate::failure::Outcome;
 use crate::node::{self, npm};
+use crate::process::Tool;
 use crate::repository::Repository;
 use crate::wasm;
 use crate::wasm_target::WasmTarget;
+
+/// The engine on SQLite, beside plain rusqlite. `ROUNDS` and `MANY` make it shorter or longer.
+pub(crate) fn sqlite(repository: &Repository) -> Outcome {
+    Tool::cargo(&repository.root).args("bench --package offline-sqlite --bench beside_plain").run()
+}
 
 /// The engine in Chromium on a real profile, beside plain IndexedDB. `ROUNDS` and `MANY` make it shorter or longer.
 pub(crate) fn web(repository: &Repository) -> Outcome {

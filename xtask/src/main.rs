@@ -54,6 +54,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["test"] => test::run(&repository, Selection::All),
         ["test", "--quick"] => test::run(&repository, Selection::Quick),
         ["test", suite] if !suite.starts_with('-') => test::run(&repository, Selection::named(suite)?),
+        ["bench", "sqlite"] => bench::sqlite(&repository),
         ["bench", "web"] => bench::web(&repository),
         ["sim", rest @ ..] => sim::run(&repository, &sim::parse(rest)?),
         ["run"] => run::serve(&repository, run::Database::Sqlite, &[]),
@@ -88,6 +89,7 @@ Usage: cargo xtask <task>
   sim --planted             how many worlds it takes to find each planted bug
   check                     fmt, clippy, rustdoc, generated types, wasm, TypeScript, lint
   bench web                 the engine in a browser beside plain IndexedDB; ROUNDS=5, MANY=100000
+  bench sqlite              the engine on SQLite beside plain rusqlite; the same two variables
   generate                  rewrite the files that are generated from Rust types
   wasm                      the web app's engine, into apps/web/engine/pkg
   wasm --conformance        the browser test bundle, into packages/offline-web/conformance/pkg

@@ -3,12 +3,15 @@
 use std::{path::Path, time::Duration};
 
 use offline_core::StoreError;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use crate::error::store_error;
 
 /// The schema's history. A step that was ever shipped never changes; new ones are added at the end.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_partition.sql")];
+
+/// As many statements stay prepared as there are; with fewer, each use would read its text again.
+const STATEMENTS: usize = 64;
 
 /// How long a transaction waits for one of another process. Theirs take milliseconds; after this something is wrong.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,6 +28,9 @@ pub(crate) fn open(file: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(file, flags).map_err(store_error)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(store_error)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this a statement may be planned anew whenever a parameter has another value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error)?;
     refuse_newer(&connection)?;
     write_ahead(&connection).map_err(store_error)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT).map_err(store_error)?;

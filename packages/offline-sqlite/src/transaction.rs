@@ -63,6 +63,11 @@ impl<'c> Transaction<'c> {
         Seq::new(self.partition.last_seq).map_err(|_| StoreError::Corrupt { what: "partition" })
     }
 
+    /// The number that was taken last was not needed.
+    pub(crate) const fn give_back_seq(&mut self) {
+        self.partition.last_seq -= 1;
+    }
+
     pub(crate) fn check(&self, fence: Fence) -> Result<(), StoreError> {
         match &self.partition.lease {
             Some(current) if current.fence == fence => Ok(()),

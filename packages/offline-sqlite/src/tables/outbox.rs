@@ -19,12 +19,8 @@ pub(crate) fn append(
 
 fn append_one(transaction: &mut Transaction<'_>, new: &NewCommand) -> Result<Appended, StoreError> {
     let id = &new.command.command_id;
-    let known = match get(transaction, id)? {
-        None => journal::get(transaction, id)?.map(|entry| entry.command),
-        known => known,
-    };
-    if let Some(known) = known {
-        return Ok(Appended { seq: known.seq, expected: known.expected, duplicate: true });
+    if let Some(entry) = journal::get(transaction, id)? {
+        return Ok(known(&entry.command));
     }
     let mut command = new.command.clone();
     if let Some(key) = store_rules::chains_on(new) {
@@ -33,12 +29,22 @@ fn append_one(transaction: &mut Transaction<'_>, new: &NewCommand) -> Result<App
         command.expected = store_rules::chained(command.expected, unsettled, journaled);
     }
     command.seq = transaction.next_seq()?;
-    let sql = "INSERT INTO outbox (seq, command_id, status, body) VALUES (?1, ?2, ?3, ?4)";
+    let sql = "INSERT INTO outbox (seq, command_id, status, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (command_id) DO NOTHING";
     let (seq, body) = (signed(command.seq.get()), to_json(&command)?);
-    transaction.execute(sql, params![seq, id.as_uuid().as_bytes(), command.status.as_str(), body])?;
+    let status = command.status.as_str();
+    if transaction.execute(sql, params![seq, id.as_uuid().as_bytes(), status, body])? == 0 {
+        transaction.give_back_seq();
+        let command = get(transaction, id)?.ok_or(StoreError::Corrupt { what: "outbox" })?;
+        return Ok(known(&command));
+    }
     touch(transaction, &command)?;
     transaction.came(command.status)?;
     Ok(Appended { seq: command.seq, expected: command.expected, duplicate: false })
+}
+
+/// The answer for a command that was stored before.
+fn known(command: &OutboxCommand) -> Appended {
+    Appended { seq: command.seq, expected: command.expected, duplicate: true }
 }
 
 pub(crate) fn list(

@@ -1,0 +1,246 @@
+//! The engine on SQLite beside plain rusqlite: the same bytes, the same durability, in the same run, one after the other in each round.
+#![allow(clippy::unwrap_used, reason = "a benchmark ends with its first surprise")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use futures_util::future::join_all;
+use offline_conformance::fakes::{thing_create, things};
+use offline_core::{
+    BoxFuture, Engine, EngineConfig, EnqueueRequest, NetworkVerdict, Phase, Ports, Transport, TransportError,
+    memory::ManualNetwork,
+};
+use offline_protocol::{
+    ChangeSeq, Command, DeviceId, Hello, Outcome, RecordId, RecordKind, RecordVersion, UserId, Verdict,
+    Version, WorkspaceId,
+};
+use offline_sqlite::SqliteStore;
+use offline_system::{SystemClock, SystemIds};
+use rusqlite::{Connection, params};
+use serde_json::Value;
+
+/// A server on the same machine that applies everything at once: what remains is the engine and its store.
+#[derive(Default)]
+struct Instantly(AtomicUsize);
+
+impl Transport for Instantly {
+    fn send(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move { Ok(commands.iter().map(applied).collect()) })
+    }
+
+    fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
+        Box::pin(async { Err(TransportError::Offline) })
+    }
+}
+
+fn applied(command: &Command) -> Outcome {
+    let id = RecordId::new(command.payload["thingId"].as_str().unwrap()).unwrap();
+    let version =
+        RecordVersion { kind: RecordKind::new("thing").unwrap(), id, version: Version::new(1).unwrap() };
+    let change_seq = ChangeSeq::new(command.seq.get()).unwrap();
+    let verdict =
+        Verdict::Applied { versions: vec![version], result: Value::Null, replayed: false, change_seq };
+    Outcome { command_id: Some(command.command_id), verdict }
+}
+
+struct Outbox {
+    engine: Engine,
+    transport: Arc<Instantly>,
+    run: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Outbox {
+    fn open(folder: &Path, verdict: NetworkVerdict) -> Self {
+        let (workspace, user) = (WorkspaceId::new("acme").unwrap(), UserId::new("ana").unwrap());
+        let device = DeviceId::new("a-till").unwrap();
+        let store = Arc::new(SqliteStore::open(folder, &workspace, &user, &device).unwrap());
+        let transport = Arc::new(Instantly::default());
+        let ports = Ports {
+            outbox: store.clone(),
+            lease: store,
+            transport: transport.clone(),
+            network: Arc::new(ManualNetwork::new(verdict)),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        };
+        let config = EngineConfig::new(workspace, user, device, "bench".to_owned());
+        Self { engine: Engine::new(config, things(), ports), transport, run: None }
+    }
+
+    fn start(&mut self) {
+        let engine = self.engine.clone();
+        self.run = Some(tokio::spawn(async move { engine.run().await }));
+    }
+
+    /// Until the counts are known and so many commands are unsettled.
+    async fn until(&self, unsettled: u64) {
+        let mut notices = self.engine.subscribe();
+        loop {
+            let status = self.engine.status();
+            if status.phase != Phase::Starting && status.counts.unsettled() == unsettled {
+                return;
+            }
+            let _ = notices.recv().await;
+        }
+    }
+
+    /// Its lease is given back, so that the next one need not wait for it.
+    async fn close(self) {
+        self.engine.close();
+        if let Some(run) = self.run {
+            run.await.unwrap();
+        }
+    }
+}
+
+fn request(number: usize) -> EnqueueRequest {
+    let text = "Bread, rolls and a coffee to go, paid in cash at the till by the door. ".repeat(3);
+    EnqueueRequest::new("THING_CREATE_V1", thing_create(&format!("thing-{number:08}"), &text))
+}
+
+/// What a plain outbox would hold: one row with as many bytes, and the index that finds what is pending.
+fn plain(folder: &Path) -> Connection {
+    let connection = Connection::open(folder.join("plain.sqlite")).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, status TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+             CREATE INDEX IF NOT EXISTS pending ON outbox (status, seq);",
+        )
+        .unwrap();
+    connection
+}
+
+fn row(number: usize) -> String {
+    let payload = request(number).payload;
+    let id = format!("0197a1b2-c3d4-7e5f-8a9b-{number:012}");
+    serde_json::json!({ "commandId": id, "idempotencyKey": id, "createdAt": "2026-11-24T10:00:00.000Z", "payload": payload,
+        "type": "THING_CREATE_V1", "workspaceId": "acme", "userId": "ana", "deviceId": "a-till", "attempts": 0 })
+    .to_string()
+}
+
+fn insert(connection: &Connection, number: usize) {
+    let sql = "INSERT INTO outbox (status, body) VALUES ('PENDING', ?1)";
+    connection.prepare_cached(sql).unwrap().execute([row(number)]).unwrap();
+}
+
+/// Reads, sends and deletes a hundred at a time, until nothing is left.
+fn flush_plain(connection: &Connection) {
+    loop {
+        let sql = "SELECT seq, body FROM outbox WHERE status = 'PENDING' ORDER BY seq LIMIT 100";
+        let mut statement = connection.prepare_cached(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let rows: Vec<(i64, String)> = rows.map(Result::unwrap).collect();
+        let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return };
+        let commands: Vec<Value> = rows.iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect();
+        assert!(!serde_json::to_string(&commands).unwrap().is_empty());
+        let sql = "DELETE FROM outbox WHERE seq BETWEEN ?1 AND ?2";
+        connection.prepare_cached(sql).unwrap().execute(params![first, last]).unwrap();
+    }
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+const EACH: usize = 500;
+
+/// One round: for each measure, ours and plain.
+async fn round(many: usize) -> [(f64, f64); 4] {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let connection = plain(theirs.path());
+    let outbox = Outbox::open(ours.path(), NetworkVerdict::Offline);
+    let (mut each, mut each_plain) = (Vec::new(), Vec::new());
+    for number in 0..EACH {
+        let request = request(number);
+        let since = Instant::now();
+        outbox.engine.enqueue(request).await.unwrap();
+        each.push(millis(since));
+        let since = Instant::now();
+        insert(&connection, number);
+        each_plain.push(millis(since));
+    }
+    let since = Instant::now();
+    let enqueued = join_all((EACH..EACH + many).map(|number| outbox.engine.enqueue(request(number)))).await;
+    let burst = millis(since);
+    assert!(enqueued.iter().all(Result::is_ok));
+    let since = Instant::now();
+    connection.execute_batch("BEGIN").unwrap();
+    (EACH..EACH + many).for_each(|number| insert(&connection, number));
+    connection.execute_batch("COMMIT").unwrap();
+    let burst_plain = millis(since);
+    outbox.close().await;
+
+    let start = start(ours.path(), (EACH + many) as u64).await;
+    let empty = tempfile::tempdir().unwrap();
+    Outbox::open(empty.path(), NetworkVerdict::Offline).close().await;
+    let start_empty = self::start(empty.path(), 0).await;
+
+    let mut outbox = Outbox::open(ours.path(), NetworkVerdict::Online);
+    let since = Instant::now();
+    outbox.start();
+    outbox.until(0).await;
+    let flush = millis(since);
+    println!("  flush: {} requests", outbox.transport.0.load(Ordering::Relaxed));
+    outbox.close().await;
+    let since = Instant::now();
+    flush_plain(&connection);
+    let flush_plain = millis(since);
+    [
+        (median(&mut each), median(&mut each_plain)),
+        (burst, burst_plain),
+        (start, start_empty),
+        (flush, flush_plain),
+    ]
+}
+
+async fn start(folder: &Path, unsettled: u64) -> f64 {
+    let since = Instant::now();
+    let mut outbox = Outbox::open(folder, NetworkVerdict::Offline);
+    outbox.start();
+    outbox.until(unsettled).await;
+    let time = millis(since);
+    outbox.close().await;
+    time
+}
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let (rounds, many) = (number("ROUNDS", 5), number("MANY", 10_000));
+    let mut all = Vec::new();
+    for round in 1..=rounds {
+        println!("round {round} of {rounds}");
+        all.push(self::round(many).await);
+    }
+    let names = [
+        "one awaited enqueue; plain: one insert, one transaction".to_owned(),
+        format!("{many} enqueues at once; plain: {many} inserts in one transaction"),
+        format!("start with {} pending; beside it: with none", many + EACH),
+        format!("flush of {}; plain: read, serialise, delete in hundreds", many + EACH),
+    ];
+    println!("\nSQLite, synchronous=FULL; medians of {rounds} rounds, ms");
+    for (index, name) in names.iter().enumerate() {
+        let column = |side: fn(&(f64, f64)) -> f64| {
+            median(&mut all.iter().map(|round| side(&round[index])).collect::<Vec<_>>())
+        };
+        let (ours, plain) = (column(|pair| pair.0), column(|pair| pair.1));
+        println!("{name}: {ours:.2} beside {plain:.2}, ratio {:.2}", ours / plain);
+    }
+}
