@@ -1,6 +1,6 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum, builder::BoolishValueParser};
+use clap::{Args, Parser, ValueEnum, builder::BoolishValueParser};
 use offline_protocol::{UserId, WorkspaceId};
 use offline_server::Role;
 use tracing::level_filters::LevelFilter;
@@ -34,14 +34,13 @@ pub(crate) struct Options {
     #[arg(long, env = "ERP_SERVER_TOKEN_TTL", default_value = "12h", value_name = "TIME", value_parser = duration)]
     pub(crate) token_ttl: Duration,
 
-    /// The secret that tokens are signed with, at least 32 bytes; without it the data folder keeps one.
-    #[arg(long, env = "ERP_SERVER_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
-    pub(crate) jwt_secret: Option<String>,
-
     /// Makes a user a member of a workspace at the start, with this role, or as a plain "member"; can be repeated, separated by commas in
     /// the variable.
     #[arg(long, env = "ERP_SERVER_MEMBERS", value_delimiter = ',', value_name = "WORKSPACE/USER[:ROLE]", value_parser = member)]
     pub(crate) member: Vec<Member>,
+
+    #[command(flatten)]
+    pub(crate) tokens: TokenOptions,
 
     /// How the log on stderr is written.
     #[arg(long, env = "ERP_SERVER_LOG", value_enum, default_value_t = LogFormat::Json)]
@@ -58,6 +57,41 @@ impl Options {
         let built = PathBuf::from("apps/web/dist");
         self.web.clone().or_else(|| built.join("index.html").is_file().then_some(built))
     }
+}
+
+/// Which tokens are believed.
+#[derive(Args)]
+#[command(next_help_heading = "Tokens (JWT)")]
+pub(crate) struct TokenOptions {
+    /// A secret that tokens are signed with (HS256), at least 32 bytes. Without it and without another key the data folder keeps one.
+    #[arg(long, env = "ERP_SERVER_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub(crate) jwt_secret: Option<String>,
+
+    /// A file with a public key in PEM that tokens are checked with: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA); can be repeated,
+    /// separated by commas in the variable.
+    #[arg(long, env = "ERP_SERVER_JWT_PUBLIC_KEYS", value_delimiter = ',', value_name = "FILE")]
+    pub(crate) jwt_public_key: Vec<PathBuf>,
+
+    /// A JSON Web Key Set that tokens are checked with: an address that begins with https:// (http:// on this machine), or a file. Read
+    /// again every five minutes, and earlier when a token names a new key.
+    #[arg(long, env = "ERP_SERVER_JWT_KEY_SET", hide_env_values = true, value_name = "URL or FILE")]
+    pub(crate) jwt_key_set: Option<String>,
+
+    /// The issuer (claim iss) that a token must have.
+    #[arg(long, env = "ERP_SERVER_JWT_ISSUER", default_value = "offline-server", value_name = "TEXT")]
+    pub(crate) jwt_issuer: String,
+
+    /// The audience (claim aud) that a token must be for.
+    #[arg(long, env = "ERP_SERVER_JWT_AUDIENCE", default_value = "offline-client", value_name = "TEXT")]
+    pub(crate) jwt_audience: String,
+
+    /// The claim that names the user.
+    #[arg(long, env = "ERP_SERVER_JWT_USER_CLAIM", default_value = "sub", value_name = "NAME")]
+    pub(crate) jwt_user_claim: String,
+
+    /// The claim that names the workspace.
+    #[arg(long, env = "ERP_SERVER_JWT_WORKSPACE_CLAIM", default_value = "ws", value_name = "NAME")]
+    pub(crate) jwt_workspace_claim: String,
 }
 
 /// How the log is written.

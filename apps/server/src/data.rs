@@ -50,7 +50,7 @@ impl DataFolder {
         let file = self.path.join("jwt-secret");
         let failed = |source| StartError::Data { folder: self.path.clone(), source };
         match fs::read_to_string(&file) {
-            Ok(secret) => return checked(secret.trim().to_owned()),
+            Ok(secret) => return checked(secret.trim()).map(str::to_owned),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
@@ -68,7 +68,7 @@ impl DataFolder {
 }
 
 /// Refuses a secret that could be guessed.
-pub(crate) fn checked(secret: String) -> Result<String, StartError> {
+pub(crate) fn checked(secret: &str) -> Result<&str, StartError> {
     if secret.len() < SECRET_BYTES { Err(StartError::WeakSecret) } else { Ok(secret) }
 }
 

@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use offline_server::StoreError;
+use offline_server::{KeyError, StoreError};
 
 /// Why the server did not start, or ended by itself. The text is what the operator reads.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,17 @@ pub(crate) enum StartError {
     /// Somebody could guess it.
     #[error("the JWT secret must have at least 32 bytes")]
     WeakSecret,
+    /// `--jwt-public-key` names no usable key.
+    #[error("cannot use the public key {}: {}", .file.display(), chain(.source))]
+    Key {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: KeyError,
+    },
+    /// `--jwt-key-set` names no usable set. Its address is not repeated: it may hold a key.
+    #[error("cannot use the key set: {}", chain(.0))]
+    KeySet(KeyError),
     /// The operating system gave no random bytes.
     #[error("cannot make a secret: {0}")]
     Random(getrandom::Error),
@@ -52,8 +63,8 @@ pub(crate) enum StartError {
     Serve(io::Error),
 }
 
-fn chain(error: &StoreError) -> String {
-    match std::error::Error::source(error) {
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }

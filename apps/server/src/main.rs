@@ -7,6 +7,7 @@ mod dev;
 mod error;
 mod logs;
 mod serve;
+mod tokens;
 mod web;
 
 use std::process::ExitCode;

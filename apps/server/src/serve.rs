@@ -12,10 +12,11 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     cli::{Member, Options},
-    data::{DataFolder, checked},
+    data::DataFolder,
     database::Database,
     dev,
     error::StartError,
+    tokens::tokens,
     web,
 };
 
@@ -33,10 +34,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         return Err(StartError::DevInPublic(options.listen));
     }
     let folder = DataFolder::open(&options.data)?;
-    let secret = match &options.jwt_secret {
-        Some(secret) => checked(secret.clone())?,
-        None => folder.secret()?,
-    };
+    let tokens = tokens(&options, &folder, Arc::new(SystemClock)).await?;
     let Database { store, members, closed } =
         Database::open(options.database_url.as_deref(), &folder).await?;
     let dev_members = if options.dev { dev::members() } else { Vec::new() };
@@ -44,7 +42,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     for Member { workspace, user, role } in options.member.iter().chain(&dev_members) {
         members.put_member(workspace, user, role).await?;
     }
-    let router = router(&options, &secret, Arc::clone(&store), Arc::new(members))?;
+    let router = router(&options, tokens, Arc::clone(&store), Arc::new(members))?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;
@@ -57,12 +55,11 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
 
 fn router(
     options: &Options,
-    secret: &str,
+    tokens: Tokens,
     store: Arc<dyn Store>,
     memberships: Arc<dyn Memberships>,
 ) -> Result<Router, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let tokens = Tokens::new(secret.as_bytes(), Arc::clone(&clock));
     let server = Server {
         store,
         memberships,

@@ -74,6 +74,52 @@ async fn what_keeps_it_from_starting_is_said_in_one_sentence() {
 }
 
 #[tokio::test]
+async fn keys_that_cannot_be_used_are_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let data = folder.path().join("data");
+    for (flags, words) in [
+        (["--jwt-public-key", "/nowhere.pem"], "it cannot be read"),
+        (["--jwt-public-key", &file("garbage.pem", "garbage")], "not a public key"),
+        (["--jwt-public-key", &file("private.pem", "-----BEGIN PRIVATE KEY-----")], "private key"),
+        (["--jwt-key-set", "/nowhere.json"], "it cannot be read"),
+        (["--jwt-key-set", &file("empty.json", "{\"keys\":[]}")], "holds no key"),
+        (["--jwt-key-set", "http://sign-in.example/keys?key=hunter2"], "https://"),
+        (["--jwt-key-set", "http://127.0.0.1:1/keys?key=hunter2"], "cannot be fetched"),
+    ] {
+        let (status, error) = refused(&data, &flags);
+        assert_eq!(status, Some(1), "{error}");
+        assert!(error.starts_with("erp-server: cannot use the ") && error.contains(words), "{error}");
+        assert!(error.lines().count() == 1 && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_takes_the_place_of_the_secret_in_the_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let dev = ServerProcess::start(&data, &[]);
+    let token = dev.sign_in("ana", "acme").await;
+    assert!(dev.terminate().success());
+    let key = folder.path().join("key.pem");
+    fs::write(&key, PUBLIC_KEY).unwrap();
+    let server = ServerProcess::spawn(
+        binary(&data, &["--jwt-public-key", key.to_str().unwrap()]).stderr(Stdio::null()),
+    );
+    let get = server.client.get(format!("{}/workspaces/acme/records/expense", server.url));
+    assert_eq!(get.bearer_auth(&token).send().await.unwrap().status(), 401);
+    assert_eq!(server.get("/dev/accounts").await.status(), 404);
+}
+
+/// An Ed25519 key; nobody has its other half.
+const PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+
+#[tokio::test]
 async fn a_database_that_cannot_be_had_is_said_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     for (address, words) in [
@@ -300,11 +346,17 @@ fn the_help_explains_every_flag() {
         "--dev",
         "--token-ttl",
         "--jwt-secret",
+        "--jwt-public-key",
+        "--jwt-key-set",
+        "--jwt-issuer",
+        "--jwt-audience",
+        "--jwt-user-claim",
+        "--jwt-workspace-claim",
         "--member",
         "--log",
         "--log-level",
     ] {
         assert!(help.contains(flag), "{flag}");
     }
-    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 10);
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 16);
 }

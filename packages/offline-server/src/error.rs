@@ -41,5 +41,43 @@ impl StoreError {
 
 /// Why a token could not be issued.
 #[derive(Debug, thiserror::Error)]
-#[error("the token could not be signed")]
-pub struct TokenError(#[source] pub(crate) jsonwebtoken::errors::Error);
+pub enum TokenError {
+    /// Only keys to check with are known.
+    #[error("there is no secret to sign tokens with")]
+    NoSecret,
+    /// The signature failed.
+    #[error("the token could not be signed")]
+    Sign(#[source] jsonwebtoken::errors::Error),
+}
+
+/// Why a key, or a set of keys, cannot be used. Names no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Not a public key in PEM, or none of the kinds that are understood.
+    #[error("it is not a public key in PEM of RSA, P-256 or Ed25519")]
+    Pem,
+    /// The half that nobody but the issuer should have.
+    #[error("it is a private key: give this program the public one")]
+    Private,
+    /// An elliptic curve, but another one.
+    #[error("of the elliptic curves only P-256 and Ed25519 are understood")]
+    Curve,
+    /// Not JSON of the right shape, or too large.
+    #[error("it is not a JSON Web Key Set of at most 256 KiB")]
+    Set,
+    /// Nothing in the set is of use.
+    #[error("the set holds no key for RS256, ES256 or EdDSA signatures")]
+    NoKey,
+    /// What is fetched from there could be changed on its way.
+    #[error("its address must begin with https://, or http:// on this machine, and carry no password")]
+    Address,
+    /// The file cannot be read.
+    #[error("it cannot be read")]
+    File(#[source] std::io::Error),
+    /// No answer, or not in time.
+    #[error("it cannot be fetched")]
+    Fetch(#[source] reqwest::Error),
+    /// Another answer than 200.
+    #[error("it cannot be fetched: the answer was {0}")]
+    Answer(u16),
+}

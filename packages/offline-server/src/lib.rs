@@ -18,9 +18,9 @@ mod sqlite;
 mod store;
 mod submit;
 
-pub use auth::{Identity, Tokens};
+pub use auth::{Identity, KeySet, TokenRules, Tokens};
 pub use clock::{Clock, SystemClock};
-pub use error::{StoreError, TokenError};
+pub use error::{KeyError, StoreError, TokenError};
 pub use http::{ProblemResponse, Server, api, bearer, guarded, not_found, with_protocol};
 pub use members_cache::CachedMembers;
 pub use membership::{Members, Membership, Memberships, Role, RoleError};

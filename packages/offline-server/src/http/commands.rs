@@ -21,7 +21,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ProblemResponse> {
-    let identity = match bearer(&server.tokens, &headers) {
+    let identity = match bearer(&server.tokens, &headers).await {
         Ok(identity) => identity,
         Err(problem) => {
             discard(body).await;

@@ -6,17 +6,17 @@ use crate::{Identity, Membership, Server, Tokens, envelope::workspace_not_found}
 use super::ProblemResponse;
 
 /// Who speaks, from the one `Authorization: Bearer` header; the error is the answer.
-pub fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Identity, Problem> {
+pub async fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Identity, Problem> {
     let unauthorized = || Problem::new(ProblemCode::Unauthorized, 401, "This needs a valid token");
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(unauthorized()) };
-    value
+    let token = value
         .to_str()
         .ok()
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .and_then(|(_, token)| tokens.verify(token.trim()))
-        .ok_or_else(unauthorized)
+        .map(|(_, token)| token.trim());
+    tokens.verify(token.ok_or_else(unauthorized)?).await.ok_or_else(unauthorized)
 }
 
 /// The membership that a request to `/workspaces/{workspace}` needs; one answer for every way of not having it.
@@ -25,7 +25,7 @@ pub(crate) async fn member(
     headers: &HeaderMap,
     workspace: &str,
 ) -> Result<Membership, ProblemResponse> {
-    let identity = bearer(&server.tokens, headers)?;
+    let identity = bearer(&server.tokens, headers).await?;
     let workspace = WorkspaceId::new(workspace).map_err(|_| workspace_not_found())?;
     let member = Membership::verify(&*server.memberships, &identity, &workspace).await?;
     member.ok_or_else(|| workspace_not_found().into())

@@ -6,3 +6,4 @@ mod decision_table_requests;
 mod records;
 mod roles;
 mod store;
+mod tokens;

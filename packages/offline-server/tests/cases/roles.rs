@@ -45,7 +45,7 @@ impl CommandHandler for Seal {
 }
 
 async fn server() -> TestServer {
-    TestServer::adapted(|server| server.registry = erp::registry().with(Seal).unwrap()).await
+    TestServer::adapted(async |server| server.registry = erp::registry().with(Seal).unwrap()).await
 }
 
 fn seal(server: &TestServer) -> Value {

@@ -1,5 +1,7 @@
 //! A server on a free port, over an empty store, with a clock that the test drives.
 
+pub(crate) mod forge;
+
 use std::{
     sync::{
         Arc,
@@ -63,7 +65,7 @@ impl TestServer {
     }
 
     /// With something else about it.
-    pub(crate) async fn adapted(adapt: impl FnOnce(&mut Server)) -> Self {
+    pub(crate) async fn adapted(adapt: impl AsyncFnOnce(&mut Server)) -> Self {
         let place = Place::new().await;
         let opened = place.open().await;
         Self::serve(place, opened, adapt).await
@@ -76,14 +78,18 @@ impl TestServer {
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
         limits: Limits,
     ) -> Self {
-        let adapt = |server: &mut Server| {
+        let adapt = async |server: &mut Server| {
             server.store = wrap(Arc::clone(&server.store));
             server.limits = limits;
         };
         Self::serve(place, opened, adapt).await
     }
 
-    async fn serve(place: Place, Opened { store, members }: Opened, adapt: impl FnOnce(&mut Server)) -> Self {
+    async fn serve(
+        place: Place,
+        Opened { store, members }: Opened,
+        adapt: impl AsyncFnOnce(&mut Server),
+    ) -> Self {
         for (workspace, user, role) in MEMBERS {
             let (workspace, user) = (WorkspaceId::new(workspace).unwrap(), UserId::new(user).unwrap());
             members.put_member(&workspace, &user, &Role::new(role).unwrap()).await.unwrap();
@@ -102,7 +108,7 @@ impl TestServer {
             limits: Limits::default(),
             retention: Retention::default(),
         };
-        adapt(&mut server);
+        adapt(&mut server).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = with_protocol(api(server).fallback(not_found));
