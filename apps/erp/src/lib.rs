@@ -19,6 +19,20 @@ pub fn registry() -> offline_domain::Registry {
     build().expect("BUG: the ERP's command types are distinct and well named")
 }
 
+/// The REST faces of the modules.
+pub fn resources() -> Vec<offline_domain::Resource> {
+    use offline_domain::Resource;
+    vec![
+        Resource::new("expenses", EXPENSE, "expenseId")
+            .create("EXPENSE_CREATE_V1")
+            .update("EXPENSE_UPDATE_V1")
+            .action("submit", "EXPENSE_SUBMIT_V1"),
+        Resource::new("invoices", INVOICE, "invoiceId")
+            .create("INVOICE_DRAFT_CREATE_V1")
+            .update("INVOICE_DRAFT_UPDATE_V1"),
+    ]
+}
+
 fn build() -> Result<offline_domain::Registry, offline_domain::RegistryError> {
     offline_domain::Registry::new()
         .with(ExpenseCreate)?

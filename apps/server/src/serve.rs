@@ -5,8 +5,8 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{Limits, Retention};
 use offline_server::{
-    CachedMembers, Clock, Members as _, Memberships, Server, Store, StoreError, SystemClock, Tokens, api,
-    with_protocol,
+    CachedMembers, Clock, KEY_WAIT, Members as _, Memberships, Server, Store, StoreError, SystemClock,
+    Tokens, api, resources, with_protocol,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -68,8 +68,11 @@ fn router(
         clock,
         limits: Limits::default(),
         retention: Retention::default(),
+        key_wait: KEY_WAIT,
     };
-    let mut router = api(server);
+    let rest =
+        resources(server.clone(), &erp::resources()).expect("BUG: the ERP's resources name its own commands");
+    let mut router = api(server).merge(rest);
     if options.dev {
         tracing::warn!("--dev: anybody can sign in as anybody");
         router = router.merge(dev::routes(dev::DevSignIn { tokens, lifetime: options.token_ttl }));

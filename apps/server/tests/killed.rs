@@ -55,6 +55,58 @@ async fn row_15_killed_before_the_commit_the_retry_executes() {
     assert_eq!(changes(folder.path()), [("e1".into(), 1)]);
 }
 
+/// One write by itself, as `create(1)` says it.
+fn single(server: &ServerProcess, token: &str) -> reqwest::RequestBuilder {
+    let post = server.client.post(format!("{}/workspaces/acme/expenses", server.url)).bearer_auth(token);
+    let post = post.header("content-type", "application/json").header("idempotency-key", "key-1");
+    post.body(create(1)["payload"].to_string())
+}
+
+#[tokio::test]
+async fn row_15_single_killed_before_the_commit_the_retry_executes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    let other = rusqlite::Connection::open(folder.path().join("server.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = tokio::spawn(single(&server, &token).send());
+    assert!(server.expense(&token, "e1").await.is_none());
+    server.kill();
+    assert!(answer.await.unwrap().is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(changes(folder.path()), []);
+
+    let server = ServerProcess::start(folder.path(), &[]);
+    let retry = single(&server, &token).send().await.unwrap();
+    assert_eq!((retry.status().as_u16(), retry.headers().get("idempotency-replayed")), (201, None));
+    assert_eq!(changes(folder.path()), [("e1".into(), 1)]);
+}
+
+#[tokio::test]
+async fn row_16_single_killed_after_the_commit_the_retry_is_a_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    let answer = tokio::spawn(single(&server, &token).send());
+    while server.expense(&token, "e1").await.is_none() {
+        tokio::task::yield_now().await;
+    }
+    server.kill();
+    let _ = answer.await.unwrap();
+
+    let server = ServerProcess::start(folder.path(), &[]);
+    let retry = single(&server, &token).send().await.unwrap();
+    assert_eq!(
+        (retry.status().as_u16(), retry.headers()["idempotency-replayed"].as_bytes()),
+        (201, &b"true"[..])
+    );
+    assert_eq!(
+        (&retry.headers()["etag"], &retry.headers()["location"]),
+        (&"\"1\"".parse().unwrap(), &"/workspaces/acme/expenses/e1".parse().unwrap())
+    );
+    assert_eq!(changes(folder.path()), [("e1".into(), 1)]);
+}
+
 #[tokio::test]
 async fn row_16_killed_after_the_commit_the_retry_is_a_replay() {
     let folder = tempfile::tempdir().unwrap();

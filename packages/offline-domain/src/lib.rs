@@ -6,6 +6,7 @@ mod form;
 mod handler;
 mod record;
 mod registry;
+mod resource;
 
 pub use error::{CommandError, RegistryError};
 pub use execute::{Execution, check_versions, execute};
@@ -15,5 +16,6 @@ pub use form::{object, open};
 pub use handler::{Access, CommandHandler, ConflictPolicy, Context, Effect, Rejection, Touch, Write};
 pub use record::{Record, Records};
 pub use registry::{MAX_PAYLOAD_DEPTH, Prepared, Registry, TypeInfo};
+pub use resource::{Operation, Resource, Verb};
 #[doc(hidden)]
 pub use serde_json::Value;

@@ -12,6 +12,7 @@ pub mod planted;
 mod problem;
 mod read;
 mod record;
+mod single;
 mod text;
 mod timestamp;
 #[cfg(feature = "typescript")]
@@ -29,6 +30,7 @@ pub use read::{ReadError, read_value};
 pub use record::{
     ChangeSeq, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion, Version,
 };
+pub use single::{Applied, ConflictProblem};
 pub use timestamp::Timestamp;
 
 /// The protocol revision this crate speaks; the value of [`PROTOCOL_HEADER`].

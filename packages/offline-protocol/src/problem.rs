@@ -26,6 +26,16 @@ pub enum ProblemCode {
     IdempotencyKeyReused,
     /// The idempotency key is malformed.
     IdempotencyKeyInvalid,
+    /// A single write carries no idempotency key.
+    IdempotencyKeyMissing,
+    /// The first request with this idempotency key still runs.
+    RequestInProgress,
+    /// A single write: somebody wrote the record meanwhile.
+    VersionConflict,
+    /// A single write: a record of that id exists already.
+    AlreadyExists,
+    /// A single write: the record has been deleted.
+    Deleted,
     /// Older than the server's memory of idempotency keys, so it cannot know whether this was executed.
     CommandExpired,
     /// The workspace does not exist, or is not the token's: one answer for both.
@@ -62,7 +72,7 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
-    const KNOWN: [Self; 24] = [
+    const KNOWN: [Self; 30] = [
         Self::InvalidRequest,
         Self::InvalidCommand,
         Self::InvalidCommandType,
@@ -73,6 +83,11 @@ impl ProblemCode {
         Self::VersionRequired,
         Self::IdempotencyKeyReused,
         Self::IdempotencyKeyInvalid,
+        Self::IdempotencyKeyMissing,
+        Self::RequestInProgress,
+        Self::VersionConflict,
+        Self::AlreadyExists,
+        Self::Deleted,
         Self::CommandExpired,
         Self::WorkspaceNotFound,
         Self::Forbidden,
@@ -85,6 +100,7 @@ impl ProblemCode {
         Self::ClientTooOld,
         Self::RateLimited,
         Self::StorageUnavailable,
+        Self::OutcomeUnknown,
         Self::ShuttingDown,
         Self::Internal,
     ];
@@ -107,6 +123,11 @@ impl ProblemCode {
             Self::VersionRequired => "version-required",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::IdempotencyKeyInvalid => "idempotency-key-invalid",
+            Self::IdempotencyKeyMissing => "idempotency-key-missing",
+            Self::RequestInProgress => "request-in-progress",
+            Self::VersionConflict => "version-conflict",
+            Self::AlreadyExists => "already-exists",
+            Self::Deleted => "deleted",
             Self::CommandExpired => "command-expired",
             Self::WorkspaceNotFound => "workspace-not-found",
             Self::Forbidden => "forbidden",

@@ -5,8 +5,8 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use offline_protocol::{
-    CommandBatch, CommandType, Expected, Fingerprint, Hello, Outcomes, Problem, ProblemCode, RecordPage,
-    RecordSnapshot,
+    Applied, CommandBatch, CommandType, ConflictProblem, Expected, Fingerprint, Hello, Outcomes, Problem,
+    ProblemCode, RecordPage, RecordSnapshot,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -27,8 +27,10 @@ fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(file: &
 
 type Check = fn(&str);
 
-const FILES: [(&str, Check); 10] = [
+const FILES: [(&str, Check); 12] = [
+    ("applied.json", golden::<Applied>),
     ("command-batch.json", golden::<CommandBatch>),
+    ("conflict-problem.json", golden::<ConflictProblem>),
     ("fingerprints.json", golden::<Vec<Value>>),
     ("hello.json", golden::<Hello>),
     ("outcomes-replayed.json", golden::<Outcomes>),

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use offline_protocol::{
-    ChangeSeq, Command, CommandBatch, CommandId, CommandType, Conflict, ConflictReason, DeviceId, Expected,
-    FieldError, Hello, IdempotencyKey, Limits, Outcome, Outcomes, Problem, ProblemCode, RecordId, RecordKey,
-    RecordKind, RecordPage, RecordSnapshot, RecordVersion, Retention, Seq, Timestamp, TraceId, UserId,
-    Verdict, Version, WorkspaceId, typescript::TypeScriptModule,
+    Applied, ChangeSeq, Command, CommandBatch, CommandId, CommandType, Conflict, ConflictProblem,
+    ConflictReason, DeviceId, Expected, FieldError, Hello, IdempotencyKey, Limits, Outcome, Outcomes,
+    Problem, ProblemCode, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion,
+    Retention, Seq, Timestamp, TraceId, UserId, Verdict, Version, WorkspaceId, typescript::TypeScriptModule,
 };
 
 #[test]
@@ -38,6 +38,8 @@ fn the_typescript_types_are_those_of_the_wire() {
         .with::<Verdict>()
         .with::<Outcome>()
         .with::<Outcomes>()
+        .with::<Applied>()
+        .with::<ConflictProblem>()
         .with::<RecordSnapshot>()
         .with::<RecordPage>()
         .with::<Limits>()

@@ -211,7 +211,7 @@ replayed: boolean, };
 /**
  * The stable name of a problem. Programs decide by it; they never read a title or a detail.
  */
-export type ProblemCode = "invalid-request" | "invalid-command" | "invalid-command-type" | "unknown-command-type" | "invalid-payload" | "rule-violated" | "record-not-found" | "version-required" | "idempotency-key-reused" | "idempotency-key-invalid" | "command-expired" | "workspace-not-found" | "forbidden" | "command-too-large" | "request-too-large" | "unauthorized" | "not-found" | "method-not-allowed" | "unsupported-media-type" | "client-too-old" | "rate-limited" | "storage-unavailable" | "outcome-unknown" | "shutting-down" | "internal" | "unknown";
+export type ProblemCode = "invalid-request" | "invalid-command" | "invalid-command-type" | "unknown-command-type" | "invalid-payload" | "rule-violated" | "record-not-found" | "version-required" | "idempotency-key-reused" | "idempotency-key-invalid" | "idempotency-key-missing" | "request-in-progress" | "version-conflict" | "already-exists" | "deleted" | "command-expired" | "workspace-not-found" | "forbidden" | "command-too-large" | "request-too-large" | "unauthorized" | "not-found" | "method-not-allowed" | "unsupported-media-type" | "client-too-old" | "rate-limited" | "storage-unavailable" | "outcome-unknown" | "shutting-down" | "internal" | "unknown";
 
 /**
  * What is wrong with one field.
@@ -345,6 +345,80 @@ export type Outcomes = {
  * As many as commands were sent.
  */
 outcomes: Array<Outcome>, };
+
+/**
+ * The answer to a single write that took effect. A replay repeats it, with `Idempotency-Replayed: true`.
+ */
+export type Applied = {
+/**
+ * The versions of the records it wrote.
+ */
+versions: Array<RecordVersion>,
+/**
+ * What the handler returned; null when nothing, or when the receipt has been thinned out.
+ */
+result: unknown,
+/**
+ * The place of its last change in the workspace's log.
+ */
+changeSeq: ChangeSeq, };
+
+/**
+ * The answer to a single write whose record is not what its author saw: problem details, with the record as it is now.
+ */
+export type ConflictProblem = {
+/**
+ * The record's kind.
+ */
+kind: RecordKind,
+/**
+ * The record's id.
+ */
+id: RecordId,
+/**
+ * The version that the command expected; null for a creation.
+ */
+expectedVersion: Version | null,
+/**
+ * The record's version now.
+ */
+serverVersion: Version,
+/**
+ * The record's content now; null when it is deleted.
+ */
+serverSnapshot: unknown,
+/**
+ * Who wrote the record last.
+ */
+changedBy: UserId,
+/**
+ * When, by the server's clock.
+ */
+changedAt: Timestamp,
+/**
+ * A URI that names the problem: `urn:offline:problem:` and the code.
+ */
+type: string,
+/**
+ * The same name, short.
+ */
+code: ProblemCode,
+/**
+ * A sentence for people.
+ */
+title: string,
+/**
+ * The HTTP status it has, or would have as a response of its own.
+ */
+status: number,
+/**
+ * What was wrong this time. Never repeats user data.
+ */
+detail?: string,
+/**
+ * What was wrong with which field.
+ */
+errors?: Array<FieldError>, };
 
 /**
  * A record as the server shows it.

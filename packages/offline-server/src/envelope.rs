@@ -81,7 +81,7 @@ fn read_one(
 }
 
 /// What can be said about a command before anything is loaded.
-fn judge(command: Command, registry: &Registry, workspace: Option<&WorkspaceId>) -> Item {
+pub(crate) fn judge(command: Command, registry: &Registry, workspace: Option<&WorkspaceId>) -> Item {
     let refused = |command: Command, problem| {
         let command_id: CommandId = command.command_id;
         Item::Refused(Box::new(Refused { command_id: Some(command_id), command: Some(command), problem }))

@@ -21,7 +21,10 @@ mod submit;
 pub use auth::{Identity, KeySet, TokenRules, Tokens};
 pub use clock::{Clock, SystemClock};
 pub use error::{KeyError, StoreError, TokenError};
-pub use http::{ProblemResponse, Server, api, bearer, guarded, not_found, with_protocol};
+pub use http::{
+    KEY_WAIT, ProblemResponse, ResourceError, Server, api, bearer, guarded, not_found, resources,
+    with_protocol,
+};
 pub use members_cache::CachedMembers;
 pub use membership::{Members, Membership, Memberships, Role, RoleError};
 pub use postgres::PostgresStore;

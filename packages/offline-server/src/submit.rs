@@ -48,7 +48,12 @@ fn refused(item: &Item) -> Option<Outcome> {
     Some(Outcome { command_id: refused.command_id, verdict })
 }
 
-async fn run(server: &Server, membership: Membership, items: Vec<Item>) -> Result<Vec<Outcome>, StoreError> {
+/// Folds items for a member and stores what follows.
+pub(crate) async fn run(
+    server: &Server,
+    membership: Membership,
+    items: Vec<Item>,
+) -> Result<Vec<Outcome>, StoreError> {
     let batch = Arc::new(Batch {
         membership: membership.clone(),
         now: server.clock.now(),

@@ -74,6 +74,7 @@ impl Backend {
             clock,
             limits: Limits::default(),
             retention: Retention::default(),
+            key_wait: offline_server::KEY_WAIT,
         };
         let program = Mutex::new(Program { up: true, server });
         Arc::new(Self { shared: Arc::clone(shared), disk, program, broken })

@@ -3,7 +3,7 @@
 use std::{io::Read as _, time::Duration};
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody as _},
     http::{HeaderMap, header},
 };
 use flate2::read::MultiGzDecoder;
@@ -38,6 +38,15 @@ pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limits: &Limits) 
         }
     };
     if gzip { unpack(&bytes, limits) } else { Ok(bytes.into()) }
+}
+
+/// As [`read_json`]; a request without a body gives no bytes, whatever its media type.
+pub(crate) async fn read_optional_json(
+    headers: &HeaderMap,
+    body: Body,
+    limits: &Limits,
+) -> Result<Bytes, Problem> {
+    if body.is_end_stream() { Ok(Bytes::new()) } else { read_json(headers, body, limits).await }
 }
 
 /// Reads what is left of a body that nobody wants.

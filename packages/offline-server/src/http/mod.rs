@@ -4,10 +4,13 @@ mod body;
 mod commands;
 mod hello;
 mod identity;
+mod in_flight;
 mod problem;
 mod records;
+mod resources;
+mod single;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -23,7 +26,11 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 use crate::{Clock, Memberships, Store, Tokens};
 
-pub use self::{identity::bearer, problem::ProblemResponse};
+pub use self::{
+    identity::bearer,
+    problem::ProblemResponse,
+    resources::{KEY_WAIT, ResourceError, resources},
+};
 
 /// The oldest protocol revision that is understood.
 pub(crate) const MINIMUM_CLIENT: u32 = 1;
@@ -45,6 +52,8 @@ pub struct Server {
     pub limits: Limits,
     /// How long keys are remembered.
     pub retention: Retention,
+    /// How long a single write waits for an earlier one with the same key; [`KEY_WAIT`] is what the protocol says.
+    pub key_wait: Duration,
 }
 
 /// The routes of the protocol. The host adds its own, a fallback, and calls [`with_protocol`] last.

@@ -92,7 +92,7 @@ impl IntoResponse for ProblemResponse {
             ProblemCode::StorageUnavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(STORAGE_RETRY_SECONDS));
             }
-            ProblemCode::ShuttingDown | ProblemCode::OutcomeUnknown => {
+            ProblemCode::ShuttingDown | ProblemCode::OutcomeUnknown | ProblemCode::RequestInProgress => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
             }
             _ => {}

@@ -12,7 +12,7 @@ use axum::{
 use offline_protocol::{Problem, ProblemCode, RecordId, RecordKey, RecordKind, RecordPage, Version};
 use serde::Deserialize;
 
-use crate::{PageQuery, Server, envelope::invalid_request};
+use crate::{Membership, PageQuery, Server, envelope::invalid_request};
 
 use super::{ProblemResponse, identity::member, not_found};
 
@@ -36,6 +36,16 @@ pub(crate) async fn list(
     let Ok(Path((workspace, kind))) = path else { return Err(not_found().await) };
     let membership = member(&server, &headers, &workspace).await?;
     let Ok(kind) = RecordKind::new(kind) else { return Err(not_found().await) };
+    page_response(&server, &membership, kind, params).await
+}
+
+/// A page of a kind.
+pub(crate) async fn page_response(
+    server: &Server,
+    membership: &Membership,
+    kind: RecordKind,
+    params: Result<Query<PageParams>, QueryRejection>,
+) -> Result<Response, ProblemResponse> {
     let Ok(Query(params)) = params else {
         return Err(invalid_request("limit must be a whole number").into());
     };
@@ -46,7 +56,7 @@ pub(crate) async fn list(
     let after = params.after.map(RecordId::new).transpose();
     let after = after.map_err(|_| invalid_request("after must be a record id"))?;
     let query = PageQuery { kind, after, limit: limit.min(MAX_LIMIT) };
-    let page = server.store.page(&membership, &query).await?;
+    let page = server.store.page(membership, &query).await?;
     let next = page.records.last().filter(|_| page.more).map(|record| record.id.clone());
     Ok(Json(RecordPage { records: page.records, next }).into_response())
 }
@@ -62,10 +72,20 @@ pub(crate) async fn one(
     let (Ok(kind), Ok(id)) = (RecordKind::new(kind), RecordId::new(id)) else {
         return Err(record_not_found());
     };
-    let found = server.store.record(&membership, &RecordKey::new(kind, id)).await?;
+    record_response(&server, &membership, &RecordKey::new(kind, id), &headers).await
+}
+
+/// One record, or that the client has it already.
+pub(crate) async fn record_response(
+    server: &Server,
+    membership: &Membership,
+    key: &RecordKey,
+    headers: &HeaderMap,
+) -> Result<Response, ProblemResponse> {
+    let found = server.store.record(membership, key).await?;
     let record = found.ok_or_else(record_not_found)?;
     let tag = entity_tag(record.version);
-    let mut response = if matches(&headers, &tag) {
+    let mut response = if matches(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Json(record).into_response()
@@ -74,11 +94,13 @@ pub(crate) async fn one(
     Ok(response)
 }
 
-fn record_not_found() -> ProblemResponse {
+/// There is no such record, or not in this workspace.
+pub(crate) fn record_not_found() -> ProblemResponse {
     Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist").into()
 }
 
-fn entity_tag(version: Version) -> HeaderValue {
+/// The entity tag of a version.
+pub(crate) fn entity_tag(version: Version) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\"")).expect("BUG: a quoted number is a header value")
 }
 

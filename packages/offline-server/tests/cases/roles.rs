@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use offline_domain::{CommandHandler, ConflictPolicy, Context, Effect, Records, Rejection, Touch};
 use offline_protocol::{RecordId, RecordKey, RecordKind, Timestamp, UserId, WorkspaceId};
 use offline_server::{CachedMembers, Members, Memberships, Role, StoreError};
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -83,6 +84,21 @@ async fn row_24_what_the_role_does_not_allow_is_refused_and_not_stored() {
     server.members.put_member(&acme(), &ben(), &manager()).await.unwrap();
     let outcomes = server.send_as(&token, std::slice::from_ref(&command)).await;
     assert_eq!((statuses(&outcomes), &outcomes[0]["replayed"]), (vec!["applied"], &json!(false)));
+}
+
+#[tokio::test]
+async fn row_24_single_what_the_role_does_not_allow_is_403_and_not_stored() {
+    let server = server().await;
+    let post = || {
+        let path = "/workspaces/acme/seals";
+        let post =
+            server.write_as(&server.token("ben", "acme"), Method::POST, path, &json!({ "seal": "s1" }));
+        post.header("idempotency-key", "k1").send()
+    };
+    assert_problem(post().await.unwrap(), 403, "forbidden").await;
+    assert_eq!(server.count("receipt").await, 0);
+    server.members.put_member(&acme(), &ben(), &manager()).await.unwrap();
+    assert_eq!(post().await.unwrap().status(), 201);
 }
 
 #[tokio::test]

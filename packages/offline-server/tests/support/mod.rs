@@ -10,11 +10,13 @@ use std::{
     time::Duration,
 };
 
-use offline_protocol::{Limits, Retention, Timestamp, UserId, WorkspaceId};
+use offline_domain::{Registry, Resource};
+use offline_protocol::{CommandType, Limits, Retention, Timestamp, UserId, WorkspaceId};
 use offline_server::{
-    CachedMembers, Clock, Identity, Members, Role, Server, Store, Tokens, api, not_found, with_protocol,
+    CachedMembers, Clock, Identity, KEY_WAIT, Members, Role, Server, Store, Tokens, api, not_found,
+    resources, with_protocol,
 };
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -107,11 +109,13 @@ impl TestServer {
             clock,
             limits: Limits::default(),
             retention: Retention::default(),
+            key_wait: KEY_WAIT,
         };
         adapt(&mut server).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = with_protocol(api(server).fallback(not_found));
+        let rest = resources(server.clone(), &table(&server.registry)).unwrap();
+        let router = with_protocol(api(server).merge(rest).fallback(not_found));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::builder().no_gzip().build().unwrap();
         Self { url, members, tokens, client, clock: millis, ids: AtomicU64::new(1), place }
@@ -196,6 +200,32 @@ impl TestServer {
         self.client.get(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap()
     }
 
+    /// A single write of ana to a path below acme, with this key.
+    pub(crate) fn write(&self, method: Method, path: &str, key: &str, payload: &Value) -> RequestBuilder {
+        self.write_as(&self.token("ana", "acme"), method, &format!("/workspaces/acme{path}"), payload)
+            .header("idempotency-key", key)
+    }
+
+    /// A single write, without a key.
+    pub(crate) fn write_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        payload: &Value,
+    ) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(token)
+            .header("content-type", "application/json")
+            .body(payload.to_string())
+    }
+
+    /// Makes an expense of acme by a single write.
+    pub(crate) fn post_expense(&self, id: &str, key: &str) -> RequestBuilder {
+        self.write(Method::POST, "/expenses", key, &expense_payload(id))
+    }
+
     /// A record of acme as ana sees it.
     pub(crate) async fn expense(&self, id: &str) -> Option<Value> {
         let path = format!("/workspaces/acme/records/expense/{id}");
@@ -207,6 +237,20 @@ impl TestServer {
     pub(crate) async fn count(&self, table: &str) -> i64 {
         self.place.count(table).await
     }
+}
+
+/// The ERP's resources, and those of the commands that a test adds to it.
+fn table(registry: &Registry) -> Vec<Resource> {
+    let added = |name| registry.accepts(&CommandType::new(name).unwrap());
+    let mut table = erp::resources();
+    if added("EXPENSE_DROP_V1") {
+        let expenses = table.iter().position(|resource| resource.path == "expenses").unwrap();
+        table[expenses] = table[expenses].clone().delete("EXPENSE_DROP_V1");
+    }
+    if added("SEAL_V1") {
+        table.push(Resource::new("seals", "seal", "seal").create("SEAL_V1"));
+    }
+    table
 }
 
 pub(crate) fn expense_payload(id: &str) -> Value {
