@@ -39,6 +39,10 @@ pub(crate) struct Options {
     #[arg(long, env = "ERP_SERVER_MEMBERS", value_delimiter = ',', value_name = "WORKSPACE/USER[:ROLE]", value_parser = member)]
     pub(crate) member: Vec<Member>,
 
+    /// For how many days a client's place among the changes is remembered; one who was away longer gets everything anew.
+    #[arg(long, env = "ERP_SERVER_CURSOR_DAYS", default_value_t = 400, value_name = "DAYS")]
+    pub(crate) cursor_days: u32,
+
     #[command(flatten)]
     pub(crate) tokens: TokenOptions,
 

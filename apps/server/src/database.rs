@@ -3,7 +3,7 @@
 use std::{future::pending, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use offline_server::{Members, PostgresStore, SqliteStore, Store, StoreError};
+use offline_server::{ChangeLog, Members, PostgresStore, SqliteStore, Store, StoreError};
 
 use crate::data::DataFolder;
 
@@ -13,6 +13,8 @@ pub(crate) struct Database {
     pub(crate) store: Arc<dyn Store>,
     /// Who belongs where.
     pub(crate) members: Arc<dyn Members>,
+    /// What changed since when.
+    pub(crate) log: Arc<dyn ChangeLog>,
     /// Resolves when the database can be trusted only after a new start.
     pub(crate) closed: BoxFuture<'static, ()>,
 }
@@ -22,11 +24,16 @@ impl Database {
     pub(crate) async fn open(url: Option<&str>, folder: &DataFolder) -> Result<Self, StoreError> {
         if let Some(url) = url {
             let store = Arc::new(PostgresStore::open(url).await?);
-            return Ok(Self { store: store.clone(), members: store, closed: Box::pin(pending()) });
+            return Ok(Self {
+                store: store.clone(),
+                members: store.clone(),
+                log: store,
+                closed: Box::pin(pending()),
+            });
         }
         let store = Arc::new(SqliteStore::open(&folder.database())?);
         let watched = Arc::clone(&store);
         let closed = async move { watched.closed().await };
-        Ok(Self { store: store.clone(), members: store, closed: Box::pin(closed) })
+        Ok(Self { store: store.clone(), members: store.clone(), log: store, closed: Box::pin(closed) })
     }
 }

@@ -3,10 +3,10 @@
 use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 
 use axum::Router;
-use offline_protocol::{Limits, Retention};
+use offline_protocol::{ChangeTerms, Limits, Retention, Timestamp};
 use offline_server::{
-    CachedMembers, Clock, KEY_WAIT, Members as _, Memberships, Server, Store, StoreError, SystemClock,
-    Tokens, api, resources, with_protocol,
+    CachedMembers, ChangeLog, Clock, KEY_WAIT, Live, Members as _, Memberships, Server, Store, StoreError,
+    SystemClock, Tokens, api, resources, with_protocol,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -35,18 +35,20 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     }
     let folder = DataFolder::open(&options.data)?;
     let tokens = tokens(&options, &folder, Arc::new(SystemClock)).await?;
-    let Database { store, members, closed } =
+    let Database { store, members, log, closed } =
         Database::open(options.database_url.as_deref(), &folder).await?;
     let dev_members = if options.dev { dev::members() } else { Vec::new() };
     let members = CachedMembers::new(members, Arc::new(SystemClock));
     for Member { workspace, user, role } in options.member.iter().chain(&dev_members) {
         members.put_member(workspace, user, role).await?;
     }
-    let router = router(&options, tokens, Arc::clone(&store), Arc::new(members))?;
+    let terms = ChangeTerms { cursor_days: options.cursor_days, ..ChangeTerms::default() };
+    let live = Live { log: Arc::clone(&log), terms };
+    let router = router(&options, tokens, Arc::clone(&store), Arc::new(members), live)?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;
-    let keeper = tokio::spawn(prune_daily(Arc::clone(&store), Retention::default()));
+    let keeper = tokio::spawn(prune_daily(store, log, Retention::default(), options.cursor_days));
     announce(&listener, folder.path()).map_err(StartError::Serve)?;
     let ended = run(listener, router, closed).await;
     keeper.abort();
@@ -58,6 +60,7 @@ fn router(
     tokens: Tokens,
     store: Arc<dyn Store>,
     memberships: Arc<dyn Memberships>,
+    live: Live,
 ) -> Result<Router, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let server = Server {
@@ -69,6 +72,7 @@ fn router(
         limits: Limits::default(),
         retention: Retention::default(),
         key_wait: KEY_WAIT,
+        live: Some(live),
     };
     let rest =
         resources(server.clone(), &erp::resources()).expect("BUG: the ERP's resources name its own commands");
@@ -138,20 +142,26 @@ async fn signal() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-async fn prune_daily(store: Arc<dyn Store>, retention: Retention) {
+async fn prune_daily(store: Arc<dyn Store>, log: Arc<dyn ChangeLog>, retention: Retention, cursor_days: u32) {
     let mut days = tokio::time::interval(DAY);
     loop {
         days.tick().await;
-        if let Err(error) = prune(&*store, retention).await {
-            tracing::warn!(%error, "old receipts could not be dropped; tomorrow again");
+        if let Err(error) = prune(&*store, &*log, retention, cursor_days).await {
+            tracing::warn!(%error, "old receipts and changes could not be dropped; tomorrow again");
         }
     }
 }
 
-async fn prune(store: &dyn Store, retention: Retention) -> Result<(), StoreError> {
-    let now = SystemClock.now().since(offline_protocol::Timestamp::EPOCH);
-    let before = |age: Duration| offline_protocol::Timestamp::EPOCH.plus(now.saturating_sub(age));
-    store.prune(before(DAY * retention.receipt_days), before(DAY * retention.key_days + KEY_MARGIN)).await
+async fn prune(
+    store: &dyn Store,
+    log: &dyn ChangeLog,
+    retention: Retention,
+    cursor_days: u32,
+) -> Result<(), StoreError> {
+    let now = SystemClock.now().since(Timestamp::EPOCH);
+    let before = |age: Duration| Timestamp::EPOCH.plus(now.saturating_sub(age));
+    store.prune(before(DAY * retention.receipt_days), before(DAY * retention.key_days + KEY_MARGIN)).await?;
+    log.prune_log(before(DAY * cursor_days)).await
 }
 
 #[cfg(test)]

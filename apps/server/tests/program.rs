@@ -353,10 +353,11 @@ fn the_help_explains_every_flag() {
         "--jwt-user-claim",
         "--jwt-workspace-claim",
         "--member",
+        "--cursor-days",
         "--log",
         "--log-level",
     ] {
         assert!(help.contains(flag), "{flag}");
     }
-    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 16);
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 17);
 }

@@ -179,6 +179,7 @@ async fn a_hello_needs_no_token() {
         retention: Retention::default(),
         accepted_types: Vec::new(),
         paused_types: Vec::new(),
+        changes: None,
     };
     let server = Server::start(ours("200 OK", "", &serde_json::to_vec(&hello).unwrap())).await;
     assert_eq!(server.transport_with(|| None).hello().await, Ok(hello));

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{CommandType, Timestamp};
+use crate::{ChangeTerms, CommandType, Timestamp};
 
 /// The answer to `GET /sync/hello`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub struct Hello {
     pub accepted_types: Vec<CommandType>,
     /// Types that are to stay in the outbox for now.
     pub paused_types: Vec<CommandType>,
+    /// How changes are told; absent when the server tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub changes: Option<ChangeTerms>,
 }
 
 /// What one request to the server may hold.

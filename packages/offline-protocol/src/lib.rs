@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod change;
 mod command;
 mod command_type;
 mod error;
@@ -18,6 +19,7 @@ mod timestamp;
 #[cfg(feature = "typescript")]
 pub mod typescript;
 
+pub use change::{ChangeTerms, ChangedUpTo, ChangesPage, Cursor, KindChanged, RecordChange};
 pub use command::{Command, CommandBatch, Expected};
 pub use command_type::CommandType;
 pub use error::ValueError;

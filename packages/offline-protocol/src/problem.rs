@@ -38,6 +38,8 @@ pub enum ProblemCode {
     Deleted,
     /// Older than the server's memory of idempotency keys, so it cannot know whether this was executed.
     CommandExpired,
+    /// The cursor is unknown, too old, of another database or of another selection of kinds: begin with a snapshot.
+    CursorExpired,
     /// The workspace does not exist, or is not the token's: one answer for both.
     WorkspaceNotFound,
     /// The role does not allow it.
@@ -58,6 +60,8 @@ pub enum ProblemCode {
     ClientTooOld,
     /// Too many requests.
     RateLimited,
+    /// Too many event streams are open.
+    TooManyStreams,
     /// The server's storage does not take writes now.
     StorageUnavailable,
     /// The answer of the server's storage was lost: it may or may not have taken effect.
@@ -72,7 +76,7 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
-    const KNOWN: [Self; 30] = [
+    const KNOWN: [Self; 32] = [
         Self::InvalidRequest,
         Self::InvalidCommand,
         Self::InvalidCommandType,
@@ -89,6 +93,7 @@ impl ProblemCode {
         Self::AlreadyExists,
         Self::Deleted,
         Self::CommandExpired,
+        Self::CursorExpired,
         Self::WorkspaceNotFound,
         Self::Forbidden,
         Self::CommandTooLarge,
@@ -99,6 +104,7 @@ impl ProblemCode {
         Self::UnsupportedMediaType,
         Self::ClientTooOld,
         Self::RateLimited,
+        Self::TooManyStreams,
         Self::StorageUnavailable,
         Self::OutcomeUnknown,
         Self::ShuttingDown,
@@ -129,6 +135,7 @@ impl ProblemCode {
             Self::AlreadyExists => "already-exists",
             Self::Deleted => "deleted",
             Self::CommandExpired => "command-expired",
+            Self::CursorExpired => "cursor-expired",
             Self::WorkspaceNotFound => "workspace-not-found",
             Self::Forbidden => "forbidden",
             Self::CommandTooLarge => "command-too-large",
@@ -139,6 +146,7 @@ impl ProblemCode {
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::ClientTooOld => "client-too-old",
             Self::RateLimited => "rate-limited",
+            Self::TooManyStreams => "too-many-streams",
             Self::StorageUnavailable => "storage-unavailable",
             Self::OutcomeUnknown => "outcome-unknown",
             Self::ShuttingDown => "shutting-down",

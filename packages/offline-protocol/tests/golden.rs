@@ -5,8 +5,8 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use offline_protocol::{
-    Applied, CommandBatch, CommandType, ConflictProblem, Expected, Fingerprint, Hello, Outcomes, Problem,
-    ProblemCode, RecordPage, RecordSnapshot,
+    Applied, ChangedUpTo, ChangesPage, CommandBatch, CommandType, ConflictProblem, Expected, Fingerprint,
+    Hello, KindChanged, Outcomes, Problem, ProblemCode, RecordPage, RecordSnapshot,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -27,11 +27,16 @@ fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(file: &
 
 type Check = fn(&str);
 
-const FILES: [(&str, Check); 12] = [
+const FILES: [(&str, Check); 17] = [
     ("applied.json", golden::<Applied>),
+    ("changes-delta.json", golden::<ChangesPage>),
+    ("changes-snapshot.json", golden::<ChangesPage>),
     ("command-batch.json", golden::<CommandBatch>),
     ("conflict-problem.json", golden::<ConflictProblem>),
     ("fingerprints.json", golden::<Vec<Value>>),
+    ("event-changed.json", golden::<KindChanged>),
+    ("event-ready.json", golden::<ChangedUpTo>),
+    ("hello-changes.json", golden::<Hello>),
     ("hello.json", golden::<Hello>),
     ("outcomes-replayed.json", golden::<Outcomes>),
     ("outcomes.json", golden::<Outcomes>),

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use offline_protocol::{
-    Applied, ChangeSeq, Command, CommandBatch, CommandId, CommandType, Conflict, ConflictProblem,
-    ConflictReason, DeviceId, Expected, FieldError, Hello, IdempotencyKey, Limits, Outcome, Outcomes,
-    Problem, ProblemCode, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion,
-    Retention, Seq, Timestamp, TraceId, UserId, Verdict, Version, WorkspaceId, typescript::TypeScriptModule,
+    Applied, ChangeSeq, ChangeTerms, ChangedUpTo, ChangesPage, Command, CommandBatch, CommandId, CommandType,
+    Conflict, ConflictProblem, ConflictReason, Cursor, DeviceId, Expected, FieldError, Hello, IdempotencyKey,
+    KindChanged, Limits, Outcome, Outcomes, Problem, ProblemCode, RecordChange, RecordId, RecordKey,
+    RecordKind, RecordPage, RecordSnapshot, RecordVersion, Retention, Seq, Timestamp, TraceId, UserId,
+    Verdict, Version, WorkspaceId, typescript::TypeScriptModule,
 };
 
 #[test]
@@ -42,6 +43,12 @@ fn the_typescript_types_are_those_of_the_wire() {
         .with::<ConflictProblem>()
         .with::<RecordSnapshot>()
         .with::<RecordPage>()
+        .with::<Cursor>()
+        .with::<RecordChange>()
+        .with::<ChangesPage>()
+        .with::<KindChanged>()
+        .with::<ChangedUpTo>()
+        .with::<ChangeTerms>()
         .with::<Limits>()
         .with::<Retention>()
         .with::<Hello>()

@@ -211,7 +211,7 @@ replayed: boolean, };
 /**
  * The stable name of a problem. Programs decide by it; they never read a title or a detail.
  */
-export type ProblemCode = "invalid-request" | "invalid-command" | "invalid-command-type" | "unknown-command-type" | "invalid-payload" | "rule-violated" | "record-not-found" | "version-required" | "idempotency-key-reused" | "idempotency-key-invalid" | "idempotency-key-missing" | "request-in-progress" | "version-conflict" | "already-exists" | "deleted" | "command-expired" | "workspace-not-found" | "forbidden" | "command-too-large" | "request-too-large" | "unauthorized" | "not-found" | "method-not-allowed" | "unsupported-media-type" | "client-too-old" | "rate-limited" | "storage-unavailable" | "outcome-unknown" | "shutting-down" | "internal" | "unknown";
+export type ProblemCode = "invalid-request" | "invalid-command" | "invalid-command-type" | "unknown-command-type" | "invalid-payload" | "rule-violated" | "record-not-found" | "version-required" | "idempotency-key-reused" | "idempotency-key-invalid" | "idempotency-key-missing" | "request-in-progress" | "version-conflict" | "already-exists" | "deleted" | "command-expired" | "cursor-expired" | "workspace-not-found" | "forbidden" | "command-too-large" | "request-too-large" | "unauthorized" | "not-found" | "method-not-allowed" | "unsupported-media-type" | "client-too-old" | "rate-limited" | "too-many-streams" | "storage-unavailable" | "outcome-unknown" | "shutting-down" | "internal" | "unknown";
 
 /**
  * What is wrong with one field.
@@ -459,6 +459,109 @@ records: Array<RecordSnapshot>,
 next?: RecordId, };
 
 /**
+ * A place in a workspace's order of changes, issued by the server and opaque to everybody else.
+ */
+export type Cursor = string;
+
+/**
+ * A record that changed, as it is now.
+ */
+export type RecordChange = {
+/**
+ * What sort of record.
+ */
+kind: RecordKind,
+/**
+ * Which one.
+ */
+id: RecordId,
+/**
+ * Its version.
+ */
+version: Version,
+/**
+ * The place of its last change.
+ */
+changeSeq: ChangeSeq,
+/**
+ * When it was last written, by the server's clock.
+ */
+updatedAt: Timestamp,
+/**
+ * Who wrote it last.
+ */
+updatedBy: UserId,
+/**
+ * Whether it was deleted; it has no content then.
+ */
+deleted: boolean,
+/**
+ * Its content, a JSON object whose shape the kind defines.
+ */
+data?: unknown, };
+
+/**
+ * One page of `GET /sync/changes`: the records that changed since the cursor, each at most once, as it is now.
+ */
+export type ChangesPage = {
+/**
+ * In the order of their last changes.
+ */
+changes: Array<RecordChange>,
+/**
+ * Whether the page belongs to a snapshot: with its last page (`more` is false) the client has all there is, and what it was not told of
+ * in any of them does not exist any more.
+ */
+snapshot: boolean,
+/**
+ * Whether there was more when the page was read.
+ */
+more: boolean,
+/**
+ * The `since` of the next request, now or whenever there is something new.
+ */
+next: Cursor, };
+
+/**
+ * The data of the event `changed` of `GET /sync/events`: records of this kind changed.
+ */
+export type KindChanged = {
+/**
+ * Which kind.
+ */
+kind: RecordKind,
+/**
+ * The place of its last change.
+ */
+changeSeq: ChangeSeq, };
+
+/**
+ * The data of the events `ready` and `pull` of `GET /sync/events`.
+ */
+export type ChangedUpTo = {
+/**
+ * The place of the workspace's last change.
+ */
+changeSeq: ChangeSeq, };
+
+/**
+ * What the server says in its hello about `GET /sync/changes`.
+ */
+export type ChangeTerms = {
+/**
+ * The most records of one page.
+ */
+maxRecords: number,
+/**
+ * Bytes of records after which a page ends.
+ */
+maxBytes: number,
+/**
+ * Days after which a cursor that was not used is answered `cursor-expired`.
+ */
+cursorDays: number, };
+
+/**
  * What one request to the server may hold.
  */
 export type Limits = {
@@ -519,4 +622,8 @@ acceptedTypes: Array<CommandType>,
 /**
  * Types that are to stay in the outbox for now.
  */
-pausedTypes: Array<CommandType>, };
+pausedTypes: Array<CommandType>,
+/**
+ * How changes are told; absent when the server tells none.
+ */
+changes?: ChangeTerms, };

@@ -326,6 +326,7 @@ impl Fold<'_> {
                 key: write.key,
                 version,
                 command_id: ready.command.command_id,
+                changed_at: self.batch.now,
             });
         }
         let stored = StoredVerdict::Applied { versions: versions.clone(), change_seq: self.seq };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod changes;
 mod clock;
 mod envelope;
 mod error;
@@ -19,6 +20,7 @@ mod store;
 mod submit;
 
 pub use auth::{Identity, KeySet, TokenRules, Tokens};
+pub use changes::{ChangeLog, Changed, ChangedRecord, ChangesQuery, CursorKey, Extent, Lineage, Live, Since};
 pub use clock::{Clock, SystemClock};
 pub use error::{KeyError, StoreError, TokenError};
 pub use http::{

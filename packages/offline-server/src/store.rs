@@ -130,6 +130,8 @@ pub struct Change {
     pub version: offline_protocol::Version,
     /// The command that did it.
     pub command_id: CommandId,
+    /// When.
+    pub changed_at: Timestamp,
 }
 
 /// Which page of records.

@@ -204,6 +204,7 @@ impl FakeServer {
             retention: Retention::default(),
             accepted_types: self.registry.accepted(),
             paused_types: self.state().paused.clone(),
+            changes: None,
         }
     }
 

@@ -75,6 +75,7 @@ impl Backend {
             limits: Limits::default(),
             retention: Retention::default(),
             key_wait: offline_server::KEY_WAIT,
+            live: None,
         };
         let program = Mutex::new(Program { up: true, server });
         Arc::new(Self { shared: Arc::clone(shared), disk, program, broken })
@@ -133,6 +134,7 @@ impl Backend {
             retention: server.retention,
             accepted_types: server.registry.accepted(),
             paused_types: Vec::new(),
+            changes: None,
         };
         let body = serde_json::to_vec(&hello).expect("BUG: a hello is JSON");
         Answer { ours: true, status: 200, retry_after: None, body }

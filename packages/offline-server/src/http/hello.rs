@@ -17,5 +17,6 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<Hello> {
         retention: server.retention,
         accepted_types: server.registry.accepted(),
         paused_types: Vec::new(),
+        changes: server.live.as_ref().map(|live| live.terms),
     })
 }

@@ -30,3 +30,13 @@ pub(crate) async fn member(
     let member = Membership::verify(&*server.memberships, &identity, &workspace).await?;
     member.ok_or_else(|| workspace_not_found().into())
 }
+
+/// The speaker and his membership of the token's own workspace, for routes that name none.
+pub(crate) async fn own_membership(
+    server: &Server,
+    headers: &HeaderMap,
+) -> Result<(Identity, Membership), ProblemResponse> {
+    let identity = bearer(&server.tokens, headers).await?;
+    let member = Membership::verify(&*server.memberships, &identity, &identity.workspace_id).await?;
+    Ok((identity, member.ok_or_else(workspace_not_found)?))
+}

@@ -1,6 +1,7 @@
 //! The protocol over HTTP.
 
 mod body;
+mod changes;
 mod commands;
 mod hello;
 mod identity;
@@ -24,7 +25,7 @@ use offline_domain::Registry;
 use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
-use crate::{Clock, Memberships, Store, Tokens};
+use crate::{Clock, Live, Memberships, Store, Tokens};
 
 pub use self::{
     identity::bearer,
@@ -54,6 +55,8 @@ pub struct Server {
     pub retention: Retention,
     /// How long a single write waits for an earlier one with the same key; [`KEY_WAIT`] is what the protocol says.
     pub key_wait: Duration,
+    /// Tells what changed; without it there are no such routes.
+    pub live: Option<Live>,
 }
 
 /// The routes of the protocol. The host adds its own, a fallback, and calls [`with_protocol`] last.
@@ -64,8 +67,10 @@ pub fn api(server: Server) -> Router {
         .route("/sync/hello", get(hello::get))
         .route("/workspaces/{workspace}/records/{kind}", get(records::list))
         .route("/workspaces/{workspace}/records/{kind}/{id}", get(records::one))
-        .with_state(server);
-    guarded(routes)
+        .with_state(Arc::clone(&server));
+    let Some(live) = server.live.clone() else { return guarded(routes) };
+    let live = Router::new().route("/sync/changes", get(changes::get)).with_state((server, Arc::new(live)));
+    guarded(routes.merge(live))
 }
 
 /// Makes routes part of the API: nothing is cached, clients that are too old are told so.

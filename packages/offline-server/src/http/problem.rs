@@ -19,6 +19,9 @@ pub struct ProblemResponse {
     /// With a request that is too large: what would have fitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<Limits>,
+    /// With a cursor that leads nowhere: what to do about it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    resnapshot: bool,
 }
 
 impl ProblemResponse {
@@ -30,11 +33,18 @@ impl ProblemResponse {
         }
         self
     }
+
+    /// Says that the client has to begin with a snapshot.
+    #[must_use]
+    pub(crate) fn with_resnapshot(mut self) -> Self {
+        self.resnapshot = true;
+        self
+    }
 }
 
 impl From<Problem> for ProblemResponse {
     fn from(problem: Problem) -> Self {
-        Self { problem, limits: None }
+        Self { problem, limits: None, resnapshot: false }
     }
 }
 

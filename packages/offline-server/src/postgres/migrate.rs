@@ -2,15 +2,16 @@
 
 use tokio_postgres::{Client, Config, NoTls, error::SqlState};
 
-use crate::StoreError;
+use crate::{CursorKey, Lineage, StoreError};
 
 use super::failure::PgError;
 
 /// The schema's history, with the numbers of the SQLite store. A step that was ever shipped never changes; new ones are added at the end.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_commands.sql"),
     include_str!("migrations/0002_members.sql"),
     include_str!("migrations/0003_roles.sql"),
+    include_str!("migrations/0004_changes.sql"),
 ];
 
 /// How often servers that start together may get into each other's way.
@@ -38,6 +39,17 @@ pub(crate) async fn migrate(config: &Config) -> Result<(), StoreError> {
         }
         attempt += 1;
     }
+}
+
+/// Gives the database another lineage.
+pub(crate) async fn rotate_lineage(config: &Config) -> Result<(), StoreError> {
+    let lineage = Lineage::random()?;
+    let failed = |error| StoreError::Backend(Box::new(PgError::new(&error)));
+    let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+    let connection = tokio::spawn(connection);
+    let rotated = client.execute("UPDATE offline.lineage SET id = $1", &[&lineage.0]).await;
+    connection.abort();
+    rotated.map(drop).map_err(failed)
 }
 
 enum Migration {
@@ -79,6 +91,11 @@ async fn bring_up(client: &mut Client, target: usize) -> Result<(), Migration> {
         transaction.batch_execute(migration).await?;
         transaction.execute("INSERT INTO offline.migration (number) VALUES ($1)", &[&number]).await?;
     }
+    let lineage = Lineage::random().map_err(Migration::Store)?;
+    let key = CursorKey::random().map_err(Migration::Store)?;
+    let begin =
+        "INSERT INTO offline.lineage (one, id, cursor_key) VALUES (true, $1, $2) ON CONFLICT DO NOTHING";
+    transaction.execute(begin, &[&lineage.0, &key.0.as_slice()]).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! A transaction is two round trips: one locks the workspace's row and loads all that a group of batches wants to know, the other writes all
 //! that the folds decided and commits. Between the two nothing waits but the fold, in memory.
 
+mod changes;
 mod connection;
 mod failure;
 mod group;
@@ -16,9 +17,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, Verdict, WorkspaceId};
-use tokio_postgres::{Config, config::SslMode, types::ToSql};
+use tokio_postgres::{Config, Row, config::SslMode, types::ToSql};
 
-use crate::{Membership, Page, PageQuery, Store, StoreError, Work};
+use crate::{CursorKey, Membership, Page, PageQuery, Store, StoreError, Work};
 
 use self::{connection::Connections, group::Groups};
 
@@ -34,6 +35,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct PostgresStore {
     connections: Arc<Connections>,
     groups: Arc<Groups>,
+    cursors: CursorKey,
 }
 
 /// Why an address is not one.
@@ -50,6 +52,23 @@ impl PostgresStore {
     ///
     /// The connection is not encrypted: the database has to be reached by a Unix socket, on this machine, or through a network that is.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let config = Self::config(url)?;
+        migrate::migrate(&config).await?;
+        let connections = Arc::new(Connections::new(config)?);
+        // A role that must not do its work is found out now and not with the first command.
+        let cursors = connections.with(changes::cursor_key).await?;
+        Ok(Self { groups: Arc::new(Groups::new(Arc::clone(&connections))), connections, cursors })
+    }
+
+    /// Begins another life of the database: cursors of the earlier one lead nowhere. For a database that was restored from a backup. The
+    /// address's user has to own the tables.
+    pub async fn rotate_lineage(url: &str) -> Result<(), StoreError> {
+        let config = Self::config(url)?;
+        migrate::migrate(&config).await?;
+        migrate::rotate_lineage(&config).await
+    }
+
+    fn config(url: &str) -> Result<Config, StoreError> {
         let bad = |reason| StoreError::Backend(Box::new(reason));
         let mut config: Config = url.parse().map_err(|_| bad(BadAddress::Form))?;
         if !matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer) {
@@ -62,11 +81,7 @@ impl PostgresStore {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
         config.keepalives_idle(KEEPALIVE);
-        migrate::migrate(&config).await?;
-        let connections = Arc::new(Connections::new(config)?);
-        // A role that must not do its work is found out now and not with the first command.
-        connections.with(|_| async { Ok(()) }).await?;
-        Ok(Self { groups: Arc::new(Groups::new(Arc::clone(&connections))), connections })
+        Ok(config)
     }
 }
 
@@ -103,16 +118,7 @@ impl Store for PostgresStore {
         receipts_before: Timestamp,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let workspaces = self
-                .connections
-                .with(|client| async move {
-                    Ok(client.query("SELECT workspace_id FROM offline.workspace", &[]).await?)
-                })
-                .await?;
-            for row in workspaces {
-                let workspace = row.get::<_, &str>(0);
-                let workspace =
-                    WorkspaceId::new(workspace).map_err(|error| StoreError::Backend(Box::new(error)))?;
+            for workspace in self.workspaces().await? {
                 self.prune_one(&workspace, results_before, receipts_before).await?;
             }
             Ok(())
@@ -133,12 +139,32 @@ impl PostgresStore {
         let id = workspace.as_str();
         for (sql, before) in [(drop_old, receipts_before.as_millis()), (thin_out, results_before.as_millis())]
         {
-            let parameters: [&(dyn ToSql + Sync); 2] = [&id, &before];
-            let parameters = &parameters;
-            self.connections
-                .with(|client| async move { scoped::execute(&client, workspace, sql, parameters).await })
-                .await?;
+            self.write(workspace, sql, &[&id, &before]).await?;
         }
         Ok(())
+    }
+
+    /// Those that were ever written to.
+    async fn workspaces(&self) -> Result<Vec<WorkspaceId>, StoreError> {
+        let rows = self
+            .connections
+            .with(|client| async move {
+                Ok(client.query("SELECT workspace_id FROM offline.workspace", &[]).await?)
+            })
+            .await?;
+        let id = |row: &Row| WorkspaceId::new(row.get::<_, &str>(0));
+        rows.iter().map(id).collect::<Result<_, _>>().map_err(|error| StoreError::Backend(Box::new(error)))
+    }
+
+    /// Carries out a statement that may be repeated.
+    async fn write(
+        &self,
+        workspace: &WorkspaceId,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<(), StoreError> {
+        self.connections
+            .with(|client| async move { scoped::execute(&client, workspace, sql, parameters).await })
+            .await
     }
 }

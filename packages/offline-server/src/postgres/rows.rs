@@ -63,8 +63,9 @@ const WRITE: &str = "WITH receipts AS ( \
         ON CONFLICT (workspace_id, kind, id) DO UPDATE SET version = excluded.version, data = excluded.data, \
             updated_by = excluded.updated_by, updated_at = excluded.updated_at, change_seq = excluded.change_seq \
     ), changes AS ( \
-        INSERT INTO offline.change (workspace_id, seq, kind, id, version, command_id, user_id) \
-        SELECT $1, * FROM unnest($18::bigint[], $19::text[], $20::text[], $21::bigint[], $22::uuid[], $23::text[]) \
+        INSERT INTO offline.change (workspace_id, seq, kind, id, version, command_id, user_id, changed_at) \
+        SELECT $1, * FROM unnest($18::bigint[], $19::text[], $20::text[], $21::bigint[], $22::uuid[], $23::text[], \
+            $24::bigint[]) \
     ) UPDATE offline.workspace SET change_seq = $2 WHERE workspace_id = $1";
 
 const RECORD: &str = "SELECT version, data, updated_by, updated_at FROM offline.record \
@@ -83,7 +84,7 @@ const PAGE: &str = "SELECT version, CASE WHEN before < $5 THEN data END, updated
 #[error("a row of the table {0} cannot be read")]
 struct BadRow(&'static str);
 
-fn bad_row(table: &'static str) -> Failure {
+pub(crate) fn bad_row(table: &'static str) -> Failure {
     Failure::Final(StoreError::Backend(Box::new(BadRow(table))))
 }
 
@@ -162,7 +163,7 @@ pub(crate) async fn commit(
     let records = RecordColumns::of(writes);
     let log = LogColumns::of(writes);
     let (workspace, change_seq) = (workspace.as_str(), integer(change_seq.get()));
-    let parameters: [&(dyn ToSql + Sync); 23] = [
+    let parameters: [&(dyn ToSql + Sync); 24] = [
         &workspace,
         &change_seq,
         &receipts.users,
@@ -186,6 +187,7 @@ pub(crate) async fn commit(
         &log.versions,
         &log.commands,
         &log.users,
+        &log.changed_at,
     ];
     let (written, committed) = join!(client.execute(&write, &parameters), client.batch_execute("COMMIT"));
     Failure::of_commit(written, committed)
@@ -240,6 +242,7 @@ columns!(LogColumns<'a> of log: |(user, change)| {
     versions: i64 = integer(change.version.get()),
     commands: &'a uuid::Uuid = change.command_id.as_uuid(),
     users: &'a str = user.as_str(),
+    changed_at: i64 = change.changed_at.as_millis(),
 });
 
 pub(crate) async fn snapshot(
@@ -324,11 +327,11 @@ pub(crate) fn role(row: &Row) -> Result<Role, Failure> {
     text(row, 0, Role::new, "member")
 }
 
-fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize, table: &'static str) -> Result<T, Failure> {
+pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize, table: &'static str) -> Result<T, Failure> {
     row.try_get(at).map_err(|_| bad_row(table))
 }
 
-fn text<'a, T, E>(
+pub(crate) fn text<'a, T, E>(
     row: &'a Row,
     at: usize,
     read: impl Fn(&'a str) -> Result<T, E>,
@@ -337,11 +340,15 @@ fn text<'a, T, E>(
     read(column(row, at, table)?).map_err(|_| bad_row(table))
 }
 
-fn number<T, E>(value: i64, read: impl Fn(u64) -> Result<T, E>, table: &'static str) -> Result<T, Failure> {
+pub(crate) fn number<T, E>(
+    value: i64,
+    read: impl Fn(u64) -> Result<T, E>,
+    table: &'static str,
+) -> Result<T, Failure> {
     u64::try_from(value).ok().and_then(|value| read(value).ok()).ok_or_else(|| bad_row(table))
 }
 
 /// The protocol's numbers are below 2^53.
-fn integer(number: u64) -> i64 {
+pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).expect("BUG: the protocol's numbers are below 2^53")
 }

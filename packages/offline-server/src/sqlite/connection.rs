@@ -7,10 +7,11 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 use crate::StoreError;
 
 /// The schema's history. A step that was ever shipped never changes; new ones are added at the end.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_commands.sql"),
     include_str!("migrations/0002_members.sql"),
     include_str!("migrations/0003_roles.sql"),
+    include_str!("migrations/0004_changes.sql"),
 ];
 
 /// How long a statement waits for a lock that another process (a backup, a shell) holds.

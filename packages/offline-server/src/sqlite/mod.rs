@@ -1,5 +1,6 @@
 //! The store on SQLite: one file, one writer thread, a few readers beside it.
 
+mod changes;
 mod connection;
 mod rows;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, Wo
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Members, Membership, Memberships, Page, PageQuery, Role, Store, StoreError, Work};
+use crate::{CursorKey, Members, Membership, Memberships, Page, PageQuery, Role, Store, StoreError, Work};
 
 use self::{
     connection::{open_reader, open_writer},
@@ -34,6 +35,7 @@ pub struct SqliteStore {
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     readers: Arc<Readers>,
+    cursors: CursorKey,
 }
 
 struct Readers {
@@ -47,11 +49,17 @@ impl SqliteStore {
         Self::serve(file, open_writer(file)?)
     }
 
+    /// Begins another life of the database in this file: cursors of the earlier one lead nowhere. For a file that was restored from a backup.
+    pub fn rotate_lineage(file: &Path) -> Result<(), StoreError> {
+        changes::rotate_lineage(&open_writer(file)?)
+    }
+
     fn serve(file: &Path, connection: Connection) -> Result<Self, StoreError> {
+        let cursors = changes::ensure_lineage(&connection)?;
         let (jobs, writer) =
             writer::start(connection).map_err(|error| StoreError::Backend(Box::new(error)))?;
         let readers = Arc::new(Readers { file: file.to_owned(), idle: Mutex::default() });
-        Ok(Self { jobs: Some(jobs), writer: Some(writer), readers })
+        Ok(Self { jobs: Some(jobs), writer: Some(writer), readers, cursors })
     }
 
     /// Resolves when the store has closed itself, because the database could not be flushed to the disk. What is on the disk then is known

@@ -20,7 +20,7 @@ const PAGE_BYTES: usize = 2 * 1024 * 1024;
 #[error("a row of the table {0} cannot be read")]
 struct BadRow(&'static str);
 
-fn bad_row(table: &'static str) -> StoreError {
+pub(crate) fn bad_row(table: &'static str) -> StoreError {
     StoreError::Backend(Box::new(BadRow(table)))
 }
 
@@ -180,8 +180,8 @@ pub(crate) fn store(
     }
     let mut log = connection
         .prepare_cached(
-            "INSERT INTO change (workspace_id, seq, kind, id, version, command_id, user_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO change (workspace_id, seq, kind, id, version, command_id, user_id, changed_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )
         .map_err(store_error)?;
     for change in &changes.log {
@@ -193,6 +193,7 @@ pub(crate) fn store(
             integer(change.version.get()),
             change.command_id.to_string(),
             user,
+            change.changed_at.as_millis(),
         ])
         .map_err(store_error)?;
     }
@@ -352,6 +353,6 @@ pub(crate) fn remove_member(
 }
 
 /// The protocol's numbers are below 2^53.
-fn integer(number: u64) -> i64 {
+pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).expect("BUG: the protocol's numbers are below 2^53")
 }

@@ -56,7 +56,13 @@ fn write(workspace: &str, number: u128, id: &str, data: Value) -> Work {
             changes: Changes {
                 receipts: vec![receipt],
                 records: vec![StoredRecord { key: key.clone(), record, change_seq: seq }],
-                log: vec![Change { seq, key: key.clone(), version, command_id }],
+                log: vec![Change {
+                    seq,
+                    key: key.clone(),
+                    version,
+                    command_id,
+                    changed_at: Timestamp::from_millis(NOW),
+                }],
             },
         }
     };

@@ -1,6 +1,7 @@
 //! What holds on every store. `on_sqlite.rs` and `on_postgres.rs` run all of it.
 
 mod attacks;
+mod changes;
 mod decision_table;
 mod decision_table_requests;
 mod records;

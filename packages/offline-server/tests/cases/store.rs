@@ -21,7 +21,7 @@ use crate::{place::Place, support::Opened};
 
 const NOW: i64 = 1_795_370_400_000;
 
-async fn member_as(opened: &Opened, user: &str, workspace: &str) -> Membership {
+pub(crate) async fn member_as(opened: &Opened, user: &str, workspace: &str) -> Membership {
     let identity =
         Identity { workspace_id: WorkspaceId::new(workspace).unwrap(), user_id: UserId::new(user).unwrap() };
     let Identity { workspace_id, user_id } = &identity;
@@ -29,11 +29,11 @@ async fn member_as(opened: &Opened, user: &str, workspace: &str) -> Membership {
     Membership::verify(&*opened.members, &identity, workspace_id).await.unwrap().unwrap()
 }
 
-async fn member(opened: &Opened, workspace: &str) -> Membership {
+pub(crate) async fn member(opened: &Opened, workspace: &str) -> Membership {
     member_as(opened, "ana", workspace).await
 }
 
-fn key(id: &str) -> RecordKey {
+pub(crate) fn key(id: &str) -> RecordKey {
     RecordKey::new(RecordKind::new("note").unwrap(), RecordId::new(id).unwrap())
 }
 
@@ -71,20 +71,20 @@ fn folded(loaded: &Loaded, user: &UserId, number: u128, key: &RecordKey, data: O
         changes: Changes {
             receipts: vec![receipt],
             records: vec![StoredRecord { key: key.clone(), record, change_seq: seq }],
-            log: vec![Change { seq, key: key.clone(), version, command_id }],
+            log: vec![Change { seq, key: key.clone(), version, command_id, changed_at: updated_at }],
         },
     }
 }
 
 /// Work that writes one record; `None` deletes it.
-fn put(membership: &Membership, number: u128, id: &str, data: Option<Value>) -> Work {
+pub(crate) fn put(membership: &Membership, number: u128, id: &str, data: Option<Value>) -> Work {
     let (key, user) = (key(id), membership.user_id().clone());
     let wanted = Wanted { records: vec![key.clone()], ..Wanted::default() };
     let fold = move |loaded: Loaded| folded(&loaded, &user, number, &key, data.clone());
     Work { membership: membership.clone(), wanted, fold: Arc::new(fold) }
 }
 
-fn write(membership: &Membership, number: u128, id: &str, data: Value) -> Work {
+pub(crate) fn write(membership: &Membership, number: u128, id: &str, data: Value) -> Work {
     put(membership, number, id, Some(data))
 }
 

@@ -1,5 +1,5 @@
 use std::sync::{
-    Arc, LazyLock,
+    LazyLock,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -14,6 +14,7 @@ static POSTGRES: LazyLock<PrivatePostgres> =
     LazyLock::new(|| PrivatePostgres::temporary().unwrap_or_else(|error| panic!("{error}")));
 
 /// A place where a store's data lie: here a database of its own.
+#[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) database: String,
 }
@@ -39,8 +40,12 @@ impl Place {
 
     /// Opens a store on it; any number may be open at once.
     pub(crate) async fn open(&self) -> Opened {
-        let store = Arc::new(PostgresStore::open(&self.url()).await.unwrap());
-        Opened { store: store.clone(), members: store }
+        Opened::of(PostgresStore::open(&self.url()).await.unwrap())
+    }
+
+    /// Begins another life of the database, as after a restore.
+    pub(crate) async fn rotate_lineage(&self) {
+        PostgresStore::rotate_lineage(&self.url()).await.unwrap();
     }
 
     /// How many rows a table has.

@@ -5,18 +5,23 @@ use offline_server::SqliteStore;
 use crate::support::Opened;
 
 /// A place where a store's data lie: here a file in a folder of its own.
-pub(crate) struct Place(tempfile::TempDir);
+#[derive(Clone)]
+pub(crate) struct Place(Arc<tempfile::TempDir>);
 
 impl Place {
     /// An empty one.
     pub(crate) async fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(Arc::new(tempfile::tempdir().unwrap()))
     }
 
     /// Opens a store on it; any number may be open at once.
     pub(crate) async fn open(&self) -> Opened {
-        let store = Arc::new(SqliteStore::open(&self.file()).unwrap());
-        Opened { store: store.clone(), members: store }
+        Opened::of(SqliteStore::open(&self.file()).unwrap())
+    }
+
+    /// Begins another life of the database, as a restore does.
+    pub(crate) async fn rotate_lineage(&self) {
+        SqliteStore::rotate_lineage(&self.file()).unwrap();
     }
 
     /// How many rows a table has.

@@ -19,7 +19,7 @@ use super::proxy::Proxy;
 
 async fn server_behind(proxy: &Proxy, place: Place) -> TestServer {
     let store = Arc::new(PostgresStore::open(&proxy.url).await.unwrap());
-    let opened = Opened { store: store.clone(), members: store };
+    let opened = Opened { store: store.clone(), members: store.clone(), log: store };
     TestServer::over(place, opened, |store| store, Limits::default()).await
 }
 

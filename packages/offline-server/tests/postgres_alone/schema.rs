@@ -19,21 +19,20 @@ async fn servers_that_start_together_make_one_schema() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    assert_eq!(numbers, [1, 2, 3], "the numbers of the SQLite store");
+    assert_eq!(numbers, [1, 2, 3, 4], "the numbers of the SQLite store");
 }
+
+/// Takes the fourth step back.
+const UNDO_0004: &str = "DROP TABLE offline.lineage; DROP INDEX offline.record_changes; \
+    ALTER TABLE offline.workspace DROP COLUMN pruned_seq; ALTER TABLE offline.change DROP COLUMN changed_at;";
 
 #[tokio::test]
 async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_rows() {
     let place = Place::new().await;
     drop(place.open().await);
-    let admin = place.connect().await;
-    admin
-        .batch_execute(
-            "DROP TABLE offline.member; DELETE FROM offline.migration WHERE number > 1; \
-             INSERT INTO offline.workspace VALUES ('acme', 7)",
-        )
-        .await
-        .unwrap();
+    let back = "DROP TABLE offline.member; DELETE FROM offline.migration WHERE number > 1; \
+        INSERT INTO offline.workspace VALUES ('acme', 7)";
+    place.connect().await.batch_execute(&format!("{UNDO_0004} {back}")).await.unwrap();
     for _ in 0..2 {
         drop(place.open().await);
         assert_eq!((place.count("member").await, place.count("workspace").await), (0, 1));
@@ -46,7 +45,7 @@ async fn a_member_from_before_there_were_roles_is_a_plain_member() {
     drop(place.open().await);
     let back = "ALTER TABLE offline.member DROP COLUMN role; DELETE FROM offline.migration WHERE number > 2; \
         INSERT INTO offline.member VALUES ('acme', 'ana')";
-    place.connect().await.batch_execute(back).await.unwrap();
+    place.connect().await.batch_execute(&format!("{UNDO_0004} {back}")).await.unwrap();
     let members = place.open().await.members;
     let (acme, ana) = (WorkspaceId::new("acme").unwrap(), UserId::new("ana").unwrap());
     assert_eq!(members.role(&acme, &ana).await.unwrap(), Some(Role::member()));
@@ -58,7 +57,7 @@ async fn a_database_of_a_newer_program_is_refused_untouched() {
     drop(place.open().await);
     place.connect().await.batch_execute("INSERT INTO offline.migration VALUES (99)").await.unwrap();
     let refused = PostgresStore::open(&place.url()).await.err().unwrap();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 3 }), "{refused:?}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 4 }), "{refused:?}");
 }
 
 #[tokio::test]
@@ -82,7 +81,7 @@ async fn row_level_security_walls_off_every_table_whatever_a_statement_says() {
     let tables = admin
         .query(
             "SELECT relname, relrowsecurity AND relforcerowsecurity, pg_has_role('offline_app', relowner, 'MEMBER') \
-             FROM pg_class WHERE relnamespace = 'offline'::regnamespace AND relkind = 'r' AND relname <> 'migration'",
+             FROM pg_class WHERE relnamespace = 'offline'::regnamespace AND relkind = 'r' AND relname NOT IN ('migration', 'lineage')",
             &[],
         )
         .await
@@ -119,7 +118,9 @@ async fn row_level_security_walls_off_every_table_whatever_a_statement_says() {
         let error = admin.batch_execute(sql).await.unwrap_err();
         assert_eq!(error.code().unwrap().code(), "42501", "{sql}");
     }
-    for sql in ["DELETE FROM offline.change", "DELETE FROM offline.record", "TRUNCATE offline.receipt"] {
+    for sql in
+        ["UPDATE offline.lineage SET id = id", "DELETE FROM offline.record", "TRUNCATE offline.receipt"]
+    {
         assert_eq!(admin.batch_execute(sql).await.unwrap_err().code().unwrap().code(), "42501", "{sql}");
     }
 }
@@ -141,10 +142,9 @@ async fn what_was_answered_is_flushed_whatever_the_default_of_the_database() {
         .await
         .unwrap();
     // Connections that know the new default.
-    let store = PostgresStore::open(&server.place.url()).await.unwrap();
     let server = TestServer::over(
-        Place { database: database.clone() },
-        crate::support::Opened { store: std::sync::Arc::new(store), members: server.members.clone() },
+        server.place.clone(),
+        server.place.open().await,
         |store| store,
         offline_protocol::Limits::default(),
     )

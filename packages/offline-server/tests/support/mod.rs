@@ -11,10 +11,10 @@ use std::{
 };
 
 use offline_domain::{Registry, Resource};
-use offline_protocol::{CommandType, Limits, Retention, Timestamp, UserId, WorkspaceId};
+use offline_protocol::{ChangeTerms, CommandType, Limits, Retention, Timestamp, UserId, WorkspaceId};
 use offline_server::{
-    CachedMembers, Clock, Identity, KEY_WAIT, Members, Role, Server, Store, Tokens, api, not_found,
-    resources, with_protocol,
+    CachedMembers, ChangeLog, Clock, Identity, KEY_WAIT, Live, Members, Role, Server, Store, Tokens, api,
+    not_found, resources, with_protocol,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -39,11 +39,21 @@ const MEMBERS: [(&str, &str, &str); 4] = [
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) members: Arc<dyn Members>,
+    pub(crate) log: Arc<dyn ChangeLog>,
+}
+
+impl Opened {
+    pub(crate) fn of<S: Store + Members + ChangeLog + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { store: store.clone(), members: store.clone(), log: store }
+    }
 }
 
 pub(crate) struct TestServer {
     pub(crate) url: String,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) members: Arc<dyn Members>,
+    pub(crate) log: Arc<dyn ChangeLog>,
     pub(crate) tokens: Tokens,
     pub(crate) client: Client,
     clock: Arc<AtomicI64>,
@@ -89,7 +99,7 @@ impl TestServer {
 
     async fn serve(
         place: Place,
-        Opened { store, members }: Opened,
+        Opened { store, members, log }: Opened,
         adapt: impl AsyncFnOnce(&mut Server),
     ) -> Self {
         for (workspace, user, role) in MEMBERS {
@@ -102,7 +112,7 @@ impl TestServer {
         let members: Arc<dyn Members> = Arc::new(CachedMembers::new(members, Arc::clone(&clock)));
         let tokens = Tokens::new(SECRET, Arc::clone(&clock));
         let mut server = Server {
-            store,
+            store: Arc::clone(&store),
             memberships: members.clone(),
             registry: erp::registry(),
             tokens: tokens.clone(),
@@ -110,6 +120,7 @@ impl TestServer {
             limits: Limits::default(),
             retention: Retention::default(),
             key_wait: KEY_WAIT,
+            live: Some(Live { log: Arc::clone(&log), terms: ChangeTerms::default() }),
         };
         adapt(&mut server).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -118,7 +129,16 @@ impl TestServer {
         let router = with_protocol(api(server).merge(rest).fallback(not_found));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::builder().no_gzip().build().unwrap();
-        Self { url, members, tokens, client, clock: millis, ids: AtomicU64::new(1), place }
+        Self { url, store, members, log, tokens, client, clock: millis, ids: AtomicU64::new(1), place }
+    }
+
+    /// The store beneath it.
+    pub(crate) fn opened(&self) -> Opened {
+        Opened {
+            store: Arc::clone(&self.store),
+            members: Arc::clone(&self.members),
+            log: Arc::clone(&self.log),
+        }
     }
 
     pub(crate) fn advance(&self, span: Duration) {

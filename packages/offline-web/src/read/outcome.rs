@@ -51,6 +51,8 @@ impl FromJson for Hello {
             retention: fields.object("retention"),
             accepted_types: fields.names("acceptedTypes"),
             paused_types: fields.names("pausedTypes"),
+            // Nothing in the engine asks for it.
+            changes: None,
         }
     }
 }
