@@ -75,11 +75,18 @@ pub(crate) struct Line {
     pub(crate) weather: Weather,
     pub(crate) session: Option<Session>,
     last_answer: Vec<u8>,
+    /// What was sent when the last answer came.
+    last_sent: Arc<Vec<u8>>,
 }
 
 impl Line {
-    pub(crate) const fn new(session: Session) -> Self {
-        Self { weather: Weather::FAIR, session: Some(session), last_answer: Vec::new() }
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            weather: Weather::FAIR,
+            session: Some(session),
+            last_answer: Vec::new(),
+            last_sent: Arc::default(),
+        }
     }
 }
 
@@ -166,13 +173,14 @@ impl Net {
             return;
         }
         let place = request.place;
+        let sent = request.commands.as_ref().map(|(_, body)| Arc::clone(body));
         let Some(answer) = self.serve(request).await else { return };
         if self.shared.dice.percent(weather.lost) {
             self.shared.clock.sleep(2 * PATIENCE).await;
             return;
         }
         self.travel(weather).await;
-        let answer = self.crossed(place, weather, answer);
+        let answer = self.crossed(place, weather, answer, sent.unwrap_or_default());
         if let Some(reply) = reply {
             let _ = reply.send(answer);
         }
@@ -221,7 +229,7 @@ impl Net {
     }
 
     /// Checks what goes to a device (I6), and at times gives it another answer than its own.
-    fn crossed(&self, place: Place, weather: Weather, reply: Reply) -> Reply {
+    fn crossed(&self, place: Place, weather: Weather, reply: Reply, sent: Arc<Vec<u8>>) -> Reply {
         let Reply::Answered(mut answer) = reply else { return reply };
         let workspace = self.shared.model().places[place].workspace.clone();
         let text = String::from_utf8_lossy(&answer.body);
@@ -231,14 +239,28 @@ impl Net {
             .check(!foreign, || format!("I6: p{place} of {workspace} is sent another workspace's data"));
         let mut line = locked(&self.lines[place]);
         if answer.status == 200 && answer.ours {
-            if self.shared.dice.percent(weather.crossed) && !line.last_answer.is_empty() {
+            let crossed = self.shared.dice.percent(weather.crossed) && !line.last_answer.is_empty();
+            if crossed && !renewed(&line.last_sent, &sent) {
                 std::mem::swap(&mut answer.body, &mut line.last_answer);
             } else {
                 line.last_answer.clone_from(&answer.body);
             }
+            line.last_sent = sent;
         }
         Reply::Answered(answer)
     }
+}
+
+/// Whether a command stands in both under different keys. Nothing in an answer tells which of the two it is about: see docs/guarantees.md,
+/// what is not promised.
+fn renewed(one: &[u8], other: &[u8]) -> bool {
+    let commands =
+        |body| serde_json::from_slice::<CommandBatch>(body).map(|batch| batch.commands).unwrap_or_default();
+    let one = commands(one);
+    let same = |command: &Command| one.iter().find(|known| known.command_id == command.command_id);
+    commands(other)
+        .iter()
+        .any(|command| same(command).is_some_and(|known| known.idempotency_key != command.idempotency_key))
 }
 
 /// A tab's way to the server. Unlike a real one it does not compare the ids of an answer with those of the request: the engine must not
