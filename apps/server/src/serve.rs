@@ -5,8 +5,8 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{ChangeTerms, Limits, Retention, Timestamp};
 use offline_server::{
-    CachedMembers, ChangeLog, Clock, KEY_WAIT, Live, Members as _, Memberships, Server, Store, StoreError,
-    SystemClock, Tokens, api, resources, with_protocol,
+    CachedMembers, ChangeLog, Clock, KEY_WAIT, Live, Members as _, Memberships, Server, SqlHandlers, Store,
+    StoreError, SystemClock, Tokens, api, resources, with_protocol,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -67,6 +67,7 @@ fn router(
         store,
         memberships,
         registry: erp::registry(),
+        sql: SqlHandlers::new(),
         tokens: tokens.clone(),
         clock,
         limits: Limits::default(),

@@ -186,6 +186,16 @@ impl Prepared {
         &self.touches
     }
 
+    /// The name of its type; of an old version, that of the type that it has become.
+    pub fn type_name(&self) -> &'static str {
+        self.handler.type_name()
+    }
+
+    /// Its payload, in the form of that type.
+    pub const fn payload(&self) -> &Value {
+        &self.payload
+    }
+
     /// The keys of what it touches, in the same order.
     pub fn keys(&self) -> Vec<RecordKey> {
         self.touches.iter().map(|touch| touch.key.clone()).collect()
@@ -215,6 +225,7 @@ impl std::fmt::Debug for Prepared {
 
 /// [`CommandHandler`] without its payload type, so that handlers of different types fit in one map.
 trait ErasedHandler: Send + Sync {
+    fn type_name(&self) -> &'static str;
     fn policy(&self) -> ConflictPolicy;
     fn roles(&self) -> &'static [&'static str];
     fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>>;
@@ -224,6 +235,10 @@ trait ErasedHandler: Send + Sync {
 struct Handler<H>(H);
 
 impl<H: CommandHandler> ErasedHandler for Handler<H> {
+    fn type_name(&self) -> &'static str {
+        H::TYPE
+    }
+
     fn policy(&self) -> ConflictPolicy {
         H::POLICY
     }

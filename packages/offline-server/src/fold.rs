@@ -9,11 +9,14 @@
 //! 5. it is older than the server's memory: expired, because whether it was executed cannot be known;
 //! 6. the handler's word: applied, conflict or rejected.
 //!
+//! A command with SQL of its own is the handler's word twice: where the pure one agrees, the fold pauses until the store has run the SQL.
+//!
 //! A verdict of state (applied, conflict, a rule's refusal) becomes a receipt. Trouble, and what the command alone is to blame for, does not.
 
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,7 +27,10 @@ use offline_protocol::{
 };
 use serde_json::Value;
 
-use crate::{Change, Changes, Folded, Loaded, Membership, Receipt, StoredRecord, StoredVerdict, Wanted};
+use crate::{
+    Change, Changes, Fold, Folded, Loaded, Membership, Pause, Receipt, SqlAnswer, SqlCall, SqlHandlers, Step,
+    StoredRecord, StoredVerdict, Wanted,
+};
 
 /// How wrong a client's clock may be before it costs a command its execution.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(48 * 3600);
@@ -39,6 +45,7 @@ pub(crate) struct Batch {
     pub(crate) membership: Membership,
     pub(crate) now: Timestamp,
     pub(crate) retention: Retention,
+    pub(crate) sql: SqlHandlers,
     pub(crate) items: Vec<Item>,
 }
 
@@ -99,28 +106,24 @@ impl Batch {
         wanted.commands.dedup();
         wanted
     }
+}
 
-    /// Judges every item, each on top of what the earlier ones did.
-    pub(crate) fn fold(&self, loaded: Loaded) -> Folded {
-        let mut fold = Fold {
-            batch: self,
+/// Judges every item of a batch, each on top of what the earlier ones did.
+pub(crate) struct BatchFold(pub(crate) Arc<Batch>);
+
+impl Fold for BatchFold {
+    fn begin(&self, loaded: Loaded) -> Step {
+        let judge = Judge {
+            batch: Arc::clone(&self.0),
             seq: loaded.change_seq.unwrap_or(ChangeSeq::FIRST),
             state: loaded,
             blocked_commands: HashMap::new(),
             blocked_records: HashMap::new(),
             written: HashMap::new(),
+            verdicts: Vec::with_capacity(self.0.items.len()),
             changes: Changes::default(),
         };
-        let verdicts = self.items.iter().map(|item| fold.judge_and_block(item)).collect();
-        fold.changes.records = fold
-            .written
-            .into_iter()
-            .filter_map(|(key, change_seq)| {
-                let record = fold.state.records.get(&key)?.clone();
-                Some(StoredRecord { key, record, change_seq })
-            })
-            .collect();
-        Folded { verdicts, changes: fold.changes }
+        judge.go_on()
     }
 }
 
@@ -132,8 +135,21 @@ fn predecessors(command: &Command) -> impl Iterator<Item = CommandId> {
     command.depends_on.iter().copied().chain(after)
 }
 
-struct Fold<'a> {
-    batch: &'a Batch,
+/// What is known of one command after it has been looked at.
+enum Judged {
+    Verdict(Verdict),
+    /// The pure handler agrees; its own SQL comes next.
+    Sql(Effect, SqlCall),
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(verdict)
+    }
+}
+
+struct Judge {
+    batch: Arc<Batch>,
     /// What was loaded, and on top of it what this batch did so far.
     state: Loaded,
     seq: ChangeSeq,
@@ -142,37 +158,86 @@ struct Fold<'a> {
     blocked_records: HashMap<RecordKey, CommandId>,
     /// The place of each written record's last change.
     written: HashMap<RecordKey, ChangeSeq>,
+    /// Of the items so far.
+    verdicts: Vec<Verdict>,
     changes: Changes,
 }
 
-impl Fold<'_> {
-    fn judge_and_block(&mut self, item: &Item) -> Verdict {
-        let (verdict, keys) = match item {
-            Item::Ready(ready) => (self.judge(ready), ready.prepared.keys()),
-            Item::Refused(refused) => (rejected(refused.problem.clone(), false), Vec::new()),
+impl Judge {
+    /// Judges what is left, up to the next command with SQL of its own.
+    fn go_on(mut self) -> Step {
+        let batch = Arc::clone(&self.batch);
+        while let Some(item) = batch.items.get(self.verdicts.len()) {
+            let judged = match item {
+                Item::Ready(ready) => self.judge(ready),
+                Item::Refused(refused) => rejected(refused.problem.clone(), false).into(),
+            };
+            match judged {
+                Judged::Verdict(verdict) => self.conclude(item, verdict),
+                Judged::Sql(effect, call) => {
+                    let resume = Box::new(move |answer| self.resume(effect, answer));
+                    return Step::Sql(Pause { call, resume });
+                }
+            }
+        }
+        Step::Done(self.finish())
+    }
+
+    fn resume(mut self, effect: Effect, answer: SqlAnswer) -> Step {
+        let batch = Arc::clone(&self.batch);
+        let item = &batch.items[self.verdicts.len()];
+        let Item::Ready(ready) = item else { unreachable!("BUG: only a command pauses the fold") };
+        let verdict = match answer {
+            SqlAnswer::Done(Value::Null) => self.apply(ready, effect),
+            SqlAnswer::Done(result) => self.apply(ready, Effect { result, ..effect }),
+            SqlAnswer::Refused(rejection) => {
+                let problem = Problem::new(ProblemCode::RuleViolated, 422, rejection.title);
+                self.refuse(ready, problem.with_errors(rejection.errors))
+            }
+            SqlAnswer::Broken => broken_handler(),
         };
+        self.conclude(item, verdict);
+        self.go_on()
+    }
+
+    fn finish(mut self) -> Folded {
+        let state = &self.state;
+        let stored = |(key, change_seq): (RecordKey, ChangeSeq)| {
+            let record = state.records.get(&key)?.clone();
+            Some(StoredRecord { key, record, change_seq })
+        };
+        self.changes.records = self.written.into_iter().filter_map(stored).collect();
+        Folded { verdicts: self.verdicts, changes: self.changes }
+    }
+
+    /// Takes the verdict on an item; what was not applied is in the way of what depends on it.
+    fn conclude(&mut self, item: &Item, verdict: Verdict) {
         if let Some(id) = item.command_id()
             && !matches!(verdict, Verdict::Applied { .. })
         {
             let root = if let Verdict::Held { by } = verdict { by } else { id };
             self.blocked_commands.entry(id).or_insert(root);
+            let keys = match item {
+                Item::Ready(ready) => ready.prepared.keys(),
+                Item::Refused(_) => Vec::new(),
+            };
             for key in keys {
                 self.blocked_records.entry(key).or_insert(root);
             }
         }
-        verdict
+        self.verdicts.push(verdict);
     }
 
-    fn judge(&mut self, ready: &Ready) -> Verdict {
+    fn judge(&mut self, ready: &Ready) -> Judged {
         let command = &ready.command;
         if let Some(known) = self.known(ready) {
-            return known;
+            return known.into();
         }
         if let Some(problem) = self.forbidden(ready) {
-            return rejected(problem, false);
+            return rejected(problem, false).into();
         }
         if let Some(by) = self.in_the_way(ready) {
-            return Verdict::Held { by };
+            return Verdict::Held { by }.into();
         }
         let memory = DAY * self.batch.retention.key_days + CLOCK_SKEW;
         if self.batch.now.since(command.created_at) > memory {
@@ -183,11 +248,12 @@ impl Fold<'_> {
                     "The command is older than the server's memory, so it is not executed",
                 ),
                 false,
-            );
+            )
+            .into();
         }
         match self.expected_version(ready) {
             Ok(expected) => self.execute(ready, expected),
-            Err(problem) => rejected(problem, false),
+            Err(problem) => rejected(problem, false).into(),
         }
     }
 
@@ -276,7 +342,7 @@ impl Fold<'_> {
         }
     }
 
-    fn execute(&mut self, ready: &Ready, expected: Option<Version>) -> Verdict {
+    fn execute(&mut self, ready: &Ready, expected: Option<Version>) -> Judged {
         let context = Context {
             workspace_id: self.batch.membership.workspace_id().clone(),
             user_id: self.batch.membership.user_id().clone(),
@@ -291,19 +357,25 @@ impl Fold<'_> {
         let run = || execute(&ready.prepared, &context, &self.state.records, expected);
         // A handler is pure: whatever state a panic leaves behind is thrown away with it.
         match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Execution::Applied(effect)) => self.apply(ready, effect),
+            Ok(Execution::Applied(effect)) => match self.batch.sql.get(ready.prepared.type_name()) {
+                None => self.apply(ready, effect).into(),
+                Some(handler) => {
+                    let payload = ready.prepared.payload().clone();
+                    Judged::Sql(effect, SqlCall { context, payload, handler: handler.clone() })
+                }
+            },
             Ok(Execution::Conflict { reason, key, expected }) => {
                 if self.state.records.get(&key).is_none() {
                     let problem = Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist");
-                    return self.refuse(ready, problem);
+                    return self.refuse(ready, problem).into();
                 }
                 let stored =
                     StoredVerdict::Conflict { reason, record: key.clone(), expected_version: expected };
                 self.remember(ready, stored, Value::Null);
-                self.conflict(reason, &key, expected, false)
+                self.conflict(reason, &key, expected, false).into()
             }
-            Ok(Execution::Rejected(problem)) => self.refuse(ready, problem),
-            Err(_) => broken_handler(),
+            Ok(Execution::Rejected(problem)) => self.refuse(ready, problem).into(),
+            Err(_) => broken_handler().into(),
         }
     }
 

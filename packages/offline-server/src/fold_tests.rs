@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    Change, Folded, Loaded, Membership, Receipt,
+    Change, Fold as _, Folded, Loaded, Membership, Receipt, SqlHandlers, Step,
     envelope::read_batch,
-    fold::{Batch, Item, Ready, Refused},
+    fold::{Batch, BatchFold, Item, Ready, Refused},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +108,7 @@ impl World {
             membership: Membership::for_test(WorkspaceId::new("acme").unwrap(), UserId::new("ana").unwrap()),
             now: Timestamp::from_millis(1_795_370_400_000),
             retention: Retention::default(),
+            sql: SqlHandlers::new(),
             items,
         };
         let wanted = batch.wanted();
@@ -129,7 +131,9 @@ impl World {
                 .collect(),
             applied: self.receipts.values().filter(applied).map(|r| (r.command_id, r.clone())).collect(),
         };
-        let Folded { verdicts, changes } = batch.fold(loaded);
+        let Step::Done(Folded { verdicts, changes }) = BatchFold(Arc::new(batch)).begin(loaded) else {
+            panic!("no command here has SQL of its own")
+        };
         for receipt in changes.receipts {
             let known = self.receipts.insert(receipt.idempotency_key.as_str().to_owned(), receipt);
             assert!(known.is_none(), "a receipt never changes");

@@ -15,6 +15,7 @@ mod members_cache;
 mod membership;
 mod postgres;
 mod receipt;
+mod sql;
 mod sqlite;
 mod store;
 mod submit;
@@ -31,6 +32,12 @@ pub use members_cache::CachedMembers;
 pub use membership::{Members, Membership, Memberships, Role, RoleError};
 pub use postgres::PostgresStore;
 pub use receipt::{Receipt, StoredVerdict};
+pub use sql::{SqlAnswer, SqlCall, SqlError, SqlHandlers};
 pub use sqlite::SqliteStore;
-pub use store::{Change, Changes, Folded, Loaded, Page, PageQuery, Store, StoredRecord, Wanted, Work};
+pub use store::{
+    Change, Changes, Fold, Folded, Loaded, Page, PageQuery, Pause, Step, Store, StoredRecord, Wanted, Work,
+};
+
+// What own SQL is given, in the versions that the stores use.
 pub use submit::{SubmitError, submit};
+pub use {rusqlite, tokio_postgres};

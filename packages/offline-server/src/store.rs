@@ -6,7 +6,7 @@ use offline_protocol::{
     ChangeSeq, CommandId, IdempotencyKey, RecordId, RecordKey, RecordKind, RecordSnapshot, Timestamp, Verdict,
 };
 
-use crate::{Membership, Receipt, StoreError};
+use crate::{Membership, Receipt, SqlAnswer, SqlCall, StoreError};
 
 /// Keeps the records, receipts and changes of all workspaces.
 ///
@@ -54,7 +54,7 @@ pub struct Work {
     /// What the fold needs to know.
     pub wanted: Wanted,
     /// Decides; pure.
-    pub fold: Arc<dyn Fn(Loaded) -> Folded + Send + Sync>,
+    pub fold: Arc<dyn Fold>,
 }
 
 /// What a fold needs to know.
@@ -79,6 +79,34 @@ pub struct Loaded {
     pub receipts: HashMap<IdempotencyKey, Receipt>,
     /// The receipts of applied commands, by command.
     pub applied: HashMap<CommandId, Receipt>,
+}
+
+/// Decides over what was loaded. Every function from [`Loaded`] to [`Folded`] does.
+pub trait Fold: Send + Sync {
+    /// Decides as far as it can without own SQL.
+    fn begin(&self, loaded: Loaded) -> Step;
+}
+
+impl<F: Fn(Loaded) -> Folded + Send + Sync> Fold for F {
+    fn begin(&self, loaded: Loaded) -> Step {
+        Step::Done(self(loaded))
+    }
+}
+
+/// How far a fold has come.
+pub enum Step {
+    /// To its end.
+    Done(Folded),
+    /// To a command that needs SQL of its own.
+    Sql(Pause),
+}
+
+/// A fold that waits for own SQL. The store runs it in the open transaction, undoes what it wrote unless it is done, and goes on.
+pub struct Pause {
+    /// What is to be run.
+    pub call: SqlCall,
+    /// The rest of the fold.
+    pub resume: Box<dyn FnOnce(SqlAnswer) -> Step + Send>,
 }
 
 /// What a fold decided.

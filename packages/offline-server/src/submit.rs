@@ -7,7 +7,7 @@ use offline_protocol::{Outcome, Outcomes, Problem, Verdict};
 use crate::{
     Identity, Membership, Server, StoreError, Work,
     envelope::read_batch,
-    fold::{Batch, Item},
+    fold::{Batch, BatchFold, Item},
 };
 
 /// Why a batch has no outcomes.
@@ -58,10 +58,11 @@ pub(crate) async fn run(
         membership: membership.clone(),
         now: server.clock.now(),
         retention: server.retention,
+        sql: server.sql.clone(),
         items,
     });
-    let fold = Arc::clone(&batch);
-    let work = Work { membership, wanted: batch.wanted(), fold: Arc::new(move |loaded| fold.fold(loaded)) };
+    let fold = Arc::new(BatchFold(Arc::clone(&batch)));
+    let work = Work { membership, wanted: batch.wanted(), fold };
     let verdicts = server.store.run(work).await?;
     let outcome = |(item, verdict): (&Item, Verdict)| {
         log(&batch, item, &verdict);

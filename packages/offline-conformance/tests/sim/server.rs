@@ -76,6 +76,7 @@ impl Backend {
             retention: Retention::default(),
             key_wait: offline_server::KEY_WAIT,
             live: None,
+            sql: offline_server::SqlHandlers::new(),
         };
         let program = Mutex::new(Program { up: true, server });
         Arc::new(Self { shared: Arc::clone(shared), disk, program, broken })
@@ -316,10 +317,12 @@ impl Store for ServerDisk {
             let _turn = turn.lock().await;
             if shared.dice.percent(5) {
                 // A transaction that has to be repeated: what its first fold came to must not matter.
-                drop((work.fold)(self.load(&work)));
+                drop(work.fold.begin(self.load(&work)));
                 shared.point("server: between two folds").await;
             }
-            let folded = (work.fold)(self.load(&work));
+            let offline_server::Step::Done(folded) = work.fold.begin(self.load(&work)) else {
+                unreachable!("no command of the simulator has SQL of its own")
+            };
             shared.point("server: before the commit").await;
             let odds = locked(&self.state).odds;
             if shared.dice.percent(odds) {

@@ -25,7 +25,7 @@ use offline_domain::Registry;
 use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
-use crate::{Clock, Live, Memberships, Store, Tokens};
+use crate::{Clock, Live, Memberships, SqlHandlers, Store, Tokens};
 
 pub use self::{
     identity::bearer,
@@ -45,6 +45,8 @@ pub struct Server {
     pub memberships: Arc<dyn Memberships>,
     /// What the commands mean.
     pub registry: Registry,
+    /// The SQL of those that need some of their own; usually none.
+    pub sql: SqlHandlers,
     /// Reads the bearer tokens.
     pub tokens: Tokens,
     /// Tells the time.

@@ -10,11 +10,16 @@ use std::{
 use futures_util::FutureExt as _;
 use offline_protocol::{Verdict, WorkspaceId};
 use tokio::sync::oneshot;
+use tokio_postgres::Client;
 
-use crate::{StoreError, Work};
+use crate::{
+    Folded, Loaded, Pause, SqlAnswer, SqlCall, SqlError, Step, StoreError, Work,
+    sql::{NO_SQL, PANICKED, log_broken},
+};
 
 use super::{
     connection::{Connections, Lease},
+    failure::Failure,
     known::Writes,
     rows,
 };
@@ -122,13 +127,12 @@ impl Groups {
             let mut results = Vec::with_capacity(works.len());
             for work in works {
                 let loaded = known.loaded(work);
-                let folded = catch_unwind(AssertUnwindSafe(|| (work.fold)(loaded)));
-                results.push(match folded {
-                    Ok(folded) => {
+                results.push(match fold(&client, work, loaded).await? {
+                    Some(folded) => {
                         known.absorb(work.membership.user_id(), folded.changes, &mut writes);
                         Ok(folded.verdicts)
                     }
-                    Err(_) => Err(StoreError::Backend("the fold panicked".into())),
+                    None => Err(StoreError::Backend("the fold panicked".into())),
                 });
             }
             if writes.is_empty() {
@@ -140,4 +144,49 @@ impl Groups {
         };
         self.connections.with(run).await
     }
+}
+
+/// Folds, with own SQL where it is asked for; `None` when the fold panicked. The error ends the transaction.
+async fn fold(client: &Client, work: &Work, loaded: Loaded) -> Result<Option<Folded>, Failure> {
+    let guarded = |step: Box<dyn FnOnce() -> Step + Send + '_>| catch_unwind(AssertUnwindSafe(step)).ok();
+    let mut step = guarded(Box::new(|| work.fold.begin(loaded)));
+    let mut paused = false;
+    loop {
+        let Pause { call, resume } = match step {
+            Some(Step::Done(folded)) => return Ok(Some(folded)),
+            // What its own SQL has written must not stay without a receipt.
+            None if paused => {
+                return Err(Failure::Final(StoreError::Backend("the fold panicked".into())));
+            }
+            None => return Ok(None),
+            Some(Step::Sql(pause)) => pause,
+        };
+        paused = true;
+        let answer = own_sql(client, &call).await?;
+        step = guarded(Box::new(move || resume(answer)));
+    }
+}
+
+/// Runs a command's own SQL, and undoes it unless it is done. The error ends the transaction.
+async fn own_sql(client: &Client, call: &SqlCall) -> Result<SqlAnswer, Failure> {
+    let Some(run) = &call.handler.postgres else { return Ok(log_broken(call, NO_SQL)) };
+    client.batch_execute("SAVEPOINT own_sql").await?;
+    // A panic may come before the first await, too.
+    let running = AssertUnwindSafe(async { run(client, call).await }).catch_unwind().await;
+    let answer = match running {
+        Ok(Ok(result)) => SqlAnswer::Done(result),
+        Ok(Err(SqlError::Refused(rejection))) => SqlAnswer::Refused(rejection),
+        Ok(Err(SqlError::Postgres(error))) => match Failure::from(error) {
+            Failure::Final(StoreError::Backend(_)) => log_broken(call, "PostgreSQL refused it"),
+            trouble => return Err(trouble),
+        },
+        Ok(Err(other)) => log_broken(call, &other.to_string()),
+        Err(_) => log_broken(call, PANICKED),
+    };
+    let end = match answer {
+        SqlAnswer::Done(_) => "RELEASE SAVEPOINT own_sql",
+        _ => "ROLLBACK TO SAVEPOINT own_sql; RELEASE SAVEPOINT own_sql",
+    };
+    client.batch_execute(end).await?;
+    Ok(answer)
 }

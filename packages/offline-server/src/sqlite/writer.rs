@@ -9,7 +9,10 @@ use offline_protocol::Verdict;
 use rusqlite::{Connection, TransactionBehavior, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{StoreError, Work};
+use crate::{
+    Folded, Loaded, Pause, SqlAnswer, SqlCall, SqlError, Step, StoreError, Work,
+    sql::{NO_SQL, PANICKED, log_broken},
+};
 
 use super::{connection::store_error, rows};
 
@@ -119,8 +122,7 @@ fn transact(connection: &mut Connection, works: &[Work]) -> Result<Vec<Vec<Verdi
     let mut changed = false;
     for work in works {
         let loaded = rows::load(&transaction, &work.membership, &work.wanted)?;
-        let folded = catch_unwind(AssertUnwindSafe(|| (work.fold)(loaded)))
-            .map_err(|_| StoreError::Backend("the fold panicked".into()))?;
+        let folded = fold(&transaction, work, loaded)?;
         if !folded.changes.is_empty() {
             changed = true;
             rows::store(&transaction, &work.membership, &folded.changes)?;
@@ -131,6 +133,44 @@ fn transact(connection: &mut Connection, works: &[Work]) -> Result<Vec<Vec<Verdi
         transaction.commit().map_err(store_error)?;
     }
     Ok(verdicts)
+}
+
+fn fold(connection: &Connection, work: &Work, loaded: Loaded) -> Result<Folded, StoreError> {
+    let mut step = guarded(|| work.fold.begin(loaded))?;
+    loop {
+        let Pause { call, resume } = match step {
+            Step::Done(folded) => return Ok(folded),
+            Step::Sql(pause) => pause,
+        };
+        let answer = own_sql(connection, &call)?;
+        step = guarded(|| resume(answer))?;
+    }
+}
+
+fn guarded(step: impl FnOnce() -> Step) -> Result<Step, StoreError> {
+    catch_unwind(AssertUnwindSafe(step)).map_err(|_| StoreError::Backend("the fold panicked".into()))
+}
+
+/// Runs a command's own SQL, and undoes it unless it is done. The error ends the transaction.
+fn own_sql(connection: &Connection, call: &SqlCall) -> Result<SqlAnswer, StoreError> {
+    let Some(run) = &call.handler.sqlite else { return Ok(log_broken(call, NO_SQL)) };
+    let execute = |sql| connection.execute_batch(sql).map_err(store_error);
+    execute("SAVEPOINT own_sql")?;
+    let answer = match catch_unwind(AssertUnwindSafe(|| run(connection, call))) {
+        Ok(Ok(result)) => SqlAnswer::Done(result),
+        Ok(Err(SqlError::Refused(rejection))) => SqlAnswer::Refused(rejection),
+        Ok(Err(SqlError::Sqlite(error))) => match store_error(error) {
+            trouble @ StoreError::Unavailable(_) => return Err(trouble),
+            _ => log_broken(call, "SQLite refused it"),
+        },
+        Ok(Err(other)) => log_broken(call, &other.to_string()),
+        Err(_) => log_broken(call, PANICKED),
+    };
+    if !matches!(answer, SqlAnswer::Done(_)) {
+        execute("ROLLBACK TO own_sql")?;
+    }
+    execute("RELEASE own_sql")?;
+    Ok(answer)
 }
 
 fn alone(connection: &mut Connection, job: AloneJob) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use offline_domain::{Registry, Resource};
 use offline_protocol::{Limits, Retention};
-use offline_server::{KEY_WAIT, ResourceError, Server, SystemClock, Tokens, resources};
+use offline_server::{KEY_WAIT, ResourceError, Server, SqlHandlers, SystemClock, Tokens, resources};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -21,6 +21,7 @@ async fn row_25_single_a_table_that_contradicts_the_commands_is_refused_at_the_s
         store: opened.store.clone(),
         memberships: opened.members.clone(),
         registry,
+        sql: SqlHandlers::new(),
         tokens: Tokens::new(SECRET, clock.clone()),
         clock: clock.clone(),
         limits: Limits::default(),

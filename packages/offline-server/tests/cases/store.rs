@@ -12,8 +12,8 @@ use offline_protocol::{
     Timestamp, UserId, Verdict, Version, WorkspaceId,
 };
 use offline_server::{
-    Change, Changes, Folded, Identity, Loaded, Membership, PageQuery, Receipt, Role, Store, StoredRecord,
-    StoredVerdict, Wanted, Work,
+    Change, Changes, Folded, Identity, Loaded, Membership, PageQuery, Receipt, Role, Step, Store,
+    StoredRecord, StoredVerdict, Wanted, Work,
 };
 use serde_json::{Value, json};
 
@@ -223,7 +223,10 @@ async fn a_fold_that_panics_takes_no_other_with_it() {
     let place = Place::new().await;
     let opened = place.open().await;
     let ana = member(&opened, "acme").await;
-    let broken = Work { fold: Arc::new(|_| panic!("a broken fold")), ..write(&ana, 50, "x", json!(1)) };
+    let broken = Work {
+        fold: Arc::new(|_: Loaded| -> Folded { panic!("a broken fold") }),
+        ..write(&ana, 50, "x", json!(1))
+    };
     let works = (0..20).map(|number| {
         let work = if number == 7 { broken.clone() } else { write(&ana, number + 1, "a", json!(1)) };
         opened.store.run(work)
@@ -244,8 +247,8 @@ async fn a_command_cannot_be_applied_twice_even_by_a_broken_fold() {
     opened.store.run(write(&ana, 1, "a", json!(1))).await.unwrap();
     let mut again = write(&ana, 1, "a", json!(2));
     let fold = Arc::clone(&again.fold);
-    again.fold = Arc::new(move |loaded| {
-        let mut folded = fold(loaded);
+    again.fold = Arc::new(move |loaded: Loaded| {
+        let Step::Done(mut folded) = fold.begin(loaded) else { panic!("it has no SQL of its own") };
         folded.changes.receipts[0].idempotency_key = IdempotencyKey::new("another").unwrap();
         folded
     });

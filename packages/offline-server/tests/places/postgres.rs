@@ -48,6 +48,26 @@ impl Place {
         PostgresStore::rotate_lineage(&self.url()).await.unwrap();
     }
 
+    /// Where it is, for another process.
+    pub(crate) fn address(&self) -> String {
+        self.url()
+    }
+
+    /// Opens a store at an address.
+    pub(crate) async fn open_at(address: &str) -> Opened {
+        Opened::of(PostgresStore::open(address).await.unwrap())
+    }
+
+    /// Does something beside the store, said for either database.
+    pub(crate) async fn execute(&self, _sqlite: &str, postgres: &str) {
+        self.connect().await.batch_execute(postgres).await.unwrap();
+    }
+
+    /// The number that a query gives.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        self.connect().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
     /// How many rows a table has.
     pub(crate) async fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM offline.{table}");

@@ -24,6 +24,26 @@ impl Place {
         SqliteStore::rotate_lineage(&self.file()).unwrap();
     }
 
+    /// Where it is, for another process.
+    pub(crate) fn address(&self) -> String {
+        self.file().to_str().unwrap().to_owned()
+    }
+
+    /// Opens a store at an address.
+    pub(crate) async fn open_at(address: &str) -> Opened {
+        Opened::of(SqliteStore::open(address.as_ref()).unwrap())
+    }
+
+    /// Does something beside the store, said for either database.
+    pub(crate) async fn execute(&self, sqlite: &str, _postgres: &str) {
+        rusqlite::Connection::open(self.file()).unwrap().execute_batch(sqlite).unwrap();
+    }
+
+    /// The number that a query gives.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        rusqlite::Connection::open(self.file()).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
     /// How many rows a table has.
     pub(crate) async fn count(&self, table: &str) -> i64 {
         let connection = rusqlite::Connection::open(self.file()).unwrap();

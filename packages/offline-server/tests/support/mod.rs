@@ -13,8 +13,8 @@ use std::{
 use offline_domain::{Registry, Resource};
 use offline_protocol::{ChangeTerms, CommandType, Limits, Retention, Timestamp, UserId, WorkspaceId};
 use offline_server::{
-    CachedMembers, ChangeLog, Clock, Identity, KEY_WAIT, Live, Members, Role, Server, Store, Tokens, api,
-    not_found, resources, with_protocol,
+    CachedMembers, ChangeLog, Clock, Identity, KEY_WAIT, Live, Members, Role, Server, SqlHandlers, Store,
+    Tokens, api, not_found, resources, with_protocol,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -115,6 +115,7 @@ impl TestServer {
             store: Arc::clone(&store),
             memberships: members.clone(),
             registry: erp::registry(),
+            sql: SqlHandlers::new(),
             tokens: tokens.clone(),
             clock,
             limits: Limits::default(),
@@ -266,6 +267,9 @@ fn table(registry: &Registry) -> Vec<Resource> {
     if added("EXPENSE_DROP_V1") {
         let expenses = table.iter().position(|resource| resource.path == "expenses").unwrap();
         table[expenses] = table[expenses].clone().delete("EXPENSE_DROP_V1");
+    }
+    if added("TICKET_SELL_V1") {
+        table.push(crate::cases::own_sql::shop::resource());
     }
     if added("SEAL_V1") {
         table.push(Resource::new("seals", "seal", "seal").create("SEAL_V1"));
