@@ -55,8 +55,13 @@ pub fn check_versions(
     for touch in prepared.touches() {
         match (touch.access, records.get(&touch.key)) {
             (Access::Create, Some(_)) => return conflict(ConflictReason::AlreadyExists, &touch.key),
-            (Access::Update, None) => return Some(Execution::Rejected(not_found())),
-            (Access::Update, Some(record)) if record.data.is_none() => {
+            (Access::Update | Access::Advance, None) => {
+                return Some(Execution::Rejected(not_found(&touch.key)));
+            }
+            (Access::Require, record) if record.is_none_or(|record| record.data.is_none()) => {
+                return Some(Execution::Rejected(not_found(&touch.key)));
+            }
+            (Access::Update | Access::Advance, Some(record)) if record.data.is_none() => {
                 return conflict(ConflictReason::Deleted, &touch.key);
             }
             _ => {}
@@ -78,14 +83,14 @@ pub fn check_versions(
     }
 }
 
-fn not_found() -> Problem {
+fn not_found(key: &RecordKey) -> Problem {
     Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist")
+        .with_detail(key.kind.to_string())
 }
 
 fn within_touches(prepared: &Prepared, effect: &Effect) -> bool {
-    let writable = |key: &RecordKey| {
-        prepared.touches().iter().any(|touch| touch.key == *key && touch.access != Access::Read)
-    };
+    let writable =
+        |key: &RecordKey| prepared.touches().iter().any(|touch| touch.key == *key && touch.access.writes());
     effect.writes.iter().enumerate().all(|(index, write)| {
         writable(&write.key) && !effect.writes[..index].iter().any(|other| other.key == write.key)
     })

@@ -69,8 +69,24 @@ pub enum Access {
     Update,
     /// Makes or changes it.
     Upsert,
+    /// Moves it on, like a counter, in a way that any order serves; a missing one is refused, a deleted one is a conflict.
+    Advance,
     /// Reads it, whether it exists or not.
     Read,
+    /// Refers to it, and may read it; a missing or deleted one is refused.
+    Require,
+}
+
+impl Access {
+    /// Whether the record may be written.
+    pub const fn writes(self) -> bool {
+        !matches!(self, Self::Read | Self::Require)
+    }
+
+    /// Whether two commands that touch one record so keep their order, the later one waiting while the earlier one is parked.
+    pub const fn keeps_order(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Upsert)
+    }
 }
 
 /// One record that a command touches.
@@ -98,9 +114,19 @@ impl Touch {
         Self { key, access: Access::Upsert }
     }
 
+    /// The command moves this record on.
+    pub const fn advance(key: RecordKey) -> Self {
+        Self { key, access: Access::Advance }
+    }
+
     /// The command reads this record.
     pub const fn read(key: RecordKey) -> Self {
         Self { key, access: Access::Read }
+    }
+
+    /// The command refers to this record, which must exist.
+    pub const fn require(key: RecordKey) -> Self {
+        Self { key, access: Access::Require }
     }
 }
 

@@ -32,7 +32,7 @@ pub struct TypeInfo {
 enum Meaning {
     Handled(Arc<dyn ErasedHandler>),
     /// An old version, and how its payload becomes that of a newer one.
-    Upcast(CommandType, fn(Value) -> Result<Value, FieldError>),
+    Upcast(CommandType, fn(Value) -> Result<Value, Vec<FieldError>>),
 }
 
 impl Registry {
@@ -57,7 +57,7 @@ impl Registry {
         mut self,
         from: &'static str,
         to: &'static str,
-        upcast: fn(Value) -> Result<Value, FieldError>,
+        upcast: fn(Value) -> Result<Value, Vec<FieldError>>,
     ) -> Result<Self, RegistryError> {
         let check =
             |name| CommandType::new(name).map_err(|source| RegistryError::InvalidType { name, source });
@@ -113,7 +113,7 @@ impl Registry {
         let mut meaning = self.meaning(command_type);
         let mut payload = payload.clone();
         while let Some(Meaning::Upcast(to, upcast)) = meaning {
-            payload = upcast(payload).map_err(|error| invalid(vec![error]))?;
+            payload = upcast(payload).map_err(invalid)?;
             meaning = self.meaning(to);
         }
         let Some(Meaning::Handled(handler)) = meaning else {
@@ -196,9 +196,12 @@ impl Prepared {
         &self.payload
     }
 
-    /// The keys of what it touches, in the same order.
+    /// The keys of the records on which it keeps its order, its lanes, in the order of [`Prepared::touches`].
+    ///
+    /// What a command only reads, or moves on like a counter, keeps no other command waiting.
     pub fn keys(&self) -> Vec<RecordKey> {
-        self.touches.iter().map(|touch| touch.key.clone()).collect()
+        let ordered = self.touches.iter().filter(|touch| touch.access.keeps_order());
+        ordered.map(|touch| touch.key.clone()).collect()
     }
 
     /// What its type does when the record has changed.

@@ -38,7 +38,7 @@ const POLICIES: [ConflictPolicy; 5] = [
     ConflictPolicy::Commutes,
     ConflictPolicy::LastWriteWins,
 ];
-const ACCESSES: [Access; 4] = [Access::Create, Access::Update, Access::Upsert, Access::Read];
+const ACCESSES: [Access; 5] = [Access::Create, Access::Update, Access::Upsert, Access::Read, Access::Require];
 
 impl<const POLICY: u8, const ACCESS: u8> CommandHandler for Handler<POLICY, ACCESS> {
     type Payload = Payload;
@@ -141,8 +141,38 @@ fn the_rules_of_existence_and_versions() {
     for state in [ABSENT, LIVE, DELETED] {
         assert_eq!(outcome::<3, 2>(state, None), "applied");
     }
-    // A record that is only read cannot be written.
+    // Moved on.
+    assert_eq!(outcome::<3, 5>(LIVE, None), "applied");
+    assert_eq!(outcome::<3, 5>(ABSENT, None), "record-not-found");
+    assert_eq!(outcome::<3, 5>(DELETED, None), "deleted");
+    // A record that is only read or referred to cannot be written.
     assert_eq!(outcome::<3, 3>(LIVE, None), "internal");
+    assert_eq!(outcome::<3, 4>(LIVE, None), "internal");
+    // One that is referred to must be there.
+    for state in [ABSENT, DELETED] {
+        assert_eq!(outcome::<3, 3>(state, None), "internal");
+        assert_eq!(outcome::<3, 4>(state, None), "record-not-found");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_by_its_kind_alone() {
+    let registry = Registry::new().with(Handler::<3, 4>).unwrap();
+    let Execution::Rejected(problem) = execute(&prepare(&registry, "n"), &context(), &Records::new(), None)
+    else {
+        panic!("a missing record was found")
+    };
+    assert_eq!((problem.status, problem.detail.as_deref()), (404, Some("note")));
+}
+
+#[test]
+fn what_is_only_read_or_moved_on_forms_no_lane() {
+    fn lanes<const ACCESS: u8>() -> Vec<RecordKey> {
+        prepare(&Registry::new().with(Handler::<3, ACCESS>).unwrap(), "n").keys()
+    }
+    let own = vec![key("n")];
+    assert_eq!((lanes::<0>(), lanes::<1>(), lanes::<2>()), (own.clone(), own.clone(), own));
+    assert_eq!((lanes::<3>(), lanes::<4>(), lanes::<5>()), (Vec::new(), Vec::new(), Vec::new()));
 }
 
 #[test]
@@ -163,9 +193,9 @@ fn a_handler_that_writes_what_it_does_not_touch_takes_no_effect() {
 }
 
 /// Turns the payload of version 1, `{"id"}`, into that of version 2.
-fn upcast(mut payload: Value) -> Result<Value, FieldError> {
+fn upcast(mut payload: Value) -> Result<Value, Vec<FieldError>> {
     let refused =
-        || FieldError { pointer: "/id".into(), code: "required".into(), message: "is missing".into() };
+        || vec![FieldError { pointer: "/id".into(), code: "required".into(), message: "is missing".into() }];
     let object = payload.as_object_mut().ok_or_else(refused)?;
     let id = object.remove("id").ok_or_else(refused)?;
     Ok(json!({ "note": id }))

@@ -95,7 +95,7 @@ impl Batch {
         for item in &self.items {
             let Item::Ready(ready) = item else { continue };
             let command = &ready.command;
-            wanted.records.extend(ready.prepared.keys());
+            wanted.records.extend(ready.prepared.touches().iter().map(|touch| touch.key.clone()));
             wanted.keys.push(command.idempotency_key.clone());
             wanted.commands.push(command.command_id);
             wanted.commands.extend(predecessors(command));

@@ -59,14 +59,9 @@ handler!(Edit, "NOTE_EDIT_V1", Guarded, update, |_, key| Ok(Effect::write(key, j
 handler!(Delete, "NOTE_DELETE_V1", LastWriteWins, update, |_, key| {
     Ok(Effect { writes: vec![Write { key, data: None }], result: json!("deleted") })
 });
-handler!(Count, "NOTE_COUNT_V1", Commutes, update, |records, key| {
-    let count = records.data(&key).and_then(|data| data["count"].as_i64()).unwrap_or(0);
-    if count == 3 {
-        Err(Rejection::new("The note is full"))
-    } else {
-        Ok(Effect::write(key, json!({ "count": count + 1 })))
-    }
-});
+handler!(Count, "NOTE_COUNT_V1", Commutes, update, count);
+handler!(Advance, "NOTE_ADVANCE_V1", Commutes, advance, count);
+handler!(Refer, "NOTE_REFER_V1", CreateOnly, require, |_, _| Ok(Effect::default()));
 handler!(Put, "NOTE_PUT_V1", CheckedWhenGiven, upsert, |_, key| Ok(Effect::write(
     key,
     json!({ "count": 0 })
@@ -76,6 +71,15 @@ handler!(Stray, "NOTE_STRAY_V1", Commutes, upsert, |_, _| {
     Ok(Effect::write(note(&RecordId::new("elsewhere").unwrap()), json!({})))
 });
 
+fn count(records: &Records, key: RecordKey) -> Result<Effect, Rejection> {
+    let count = records.data(&key).and_then(|data| data["count"].as_i64()).unwrap_or(0);
+    if count == 3 {
+        Err(Rejection::new("The note is full"))
+    } else {
+        Ok(Effect::write(key, json!({ "count": count + 1 })))
+    }
+}
+
 fn registry() -> Registry {
     let build = || {
         Registry::new()
@@ -83,6 +87,8 @@ fn registry() -> Registry {
             .with(Edit)?
             .with(Delete)?
             .with(Count)?
+            .with(Advance)?
+            .with(Refer)?
             .with(Put)?
             .with(Panic)?
             .with(Stray)
@@ -234,6 +240,28 @@ fn a_lane_is_blocked_by_an_earlier_held_item_of_the_batch() {
         world.deliver(&[waiting, command(2, "NOTE_COUNT_V1", "a"), command(3, "NOTE_CREATE_V1", "b")]);
     assert_eq!(verdicts[..2], [Verdict::Held { by: id(99) }, Verdict::Held { by: id(99) }]);
     assert_eq!(verdicts[2].status(), "applied");
+}
+
+#[test]
+fn what_is_only_referred_to_or_moved_on_holds_nobody() {
+    let mut world = World::default();
+    let verdicts = world.deliver(&[
+        command(1, "NOTE_REFER_V1", "a"),
+        command(2, "NOTE_ADVANCE_V1", "a"),
+        command(3, "NOTE_CREATE_V1", "a"),
+        command(4, "NOTE_ADVANCE_V1", "a"),
+        command(5, "NOTE_REFER_V1", "a"),
+    ]);
+    let statuses: Vec<_> = verdicts.iter().map(Verdict::status).collect();
+    assert_eq!(statuses, ["rejected", "rejected", "applied", "applied", "applied"]);
+    // What changes the note does hold those who refer to it and those who move it on.
+    let stale = edit(6, "a", Expected::Version(version(1)));
+    let verdicts =
+        world.deliver(&[stale, command(7, "NOTE_REFER_V1", "a"), command(8, "NOTE_ADVANCE_V1", "a")]);
+    assert_eq!(verdicts[0].status(), "conflict");
+    assert_eq!(verdicts[1..], [Verdict::Held { by: id(6) }, Verdict::Held { by: id(6) }]);
+    let noted: Vec<_> = world.log.iter().map(|change| change.version.get()).collect();
+    assert_eq!(noted, [1, 2]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ struct Item {
     amount: i64,
 }
 
-fn upcast(mut payload: Value) -> Result<Value, FieldError> {
+fn upcast(mut payload: Value) -> Result<Value, Vec<FieldError>> {
     let by = payload["by"].take();
     Ok(json!({ "id": payload["id"].take(), "delta": by }))
 }
