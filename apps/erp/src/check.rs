@@ -1,8 +1,16 @@
 //! What a payload's fields must look like, whatever the records say.
 
 use iso_currency::Currency;
+use offline_domain::{Form, Records, Rejection, read_form};
 use offline_protocol::{FieldError, RecordId, RecordKey, RecordKind};
+use serde::{Deserialize, Deserializer};
 use time::{Date, Month};
+
+/// The most characters of a [`Checks::code`].
+const MAX_CODE: usize = 32;
+
+/// What a record id of 128 characters leaves beside a code and a colon.
+const MAX_PART_OF_ID: usize = 128 - MAX_CODE - 1;
 
 /// The largest amount that JavaScript holds exactly, in minor units, in both directions.
 pub(crate) const MAX_AMOUNT: i64 = 9_007_199_254_740_991;
@@ -61,6 +69,26 @@ impl Checks {
         }
     }
 
+    /// A field that may be null, but not absent.
+    pub(crate) fn missing(&mut self, pointer: &str) {
+        self.fail(pointer, "required", "must be given; null is a value of its own");
+    }
+
+    /// A short name that becomes part of a record's id: 1 to 32 of `a-z`, `0-9`, `-` and `_`, the first a letter or digit.
+    pub(crate) fn code(&mut self, pointer: &str, text: &str) {
+        if text.len() > MAX_CODE || RecordKind::new(text).is_err() {
+            let message = "must be 1 to 32 characters of a-z, 0-9, - and _, the first a letter or digit";
+            self.fail(pointer, "invalid-code", message);
+        }
+    }
+
+    /// An id that becomes part of a longer one, behind a code.
+    pub(crate) fn part_of_id(&mut self, pointer: &str, id: &RecordId) {
+        if id.as_str().len() > MAX_PART_OF_ID {
+            self.fail(pointer, "too-long", format!("must have at most {MAX_PART_OF_ID} characters"));
+        }
+    }
+
     /// At most `max` entries.
     pub(crate) fn count(&mut self, pointer: &str, count: usize, max: usize) {
         if count > max {
@@ -68,7 +96,7 @@ impl Checks {
         }
     }
 
-    fn fail(&mut self, pointer: &str, code: &str, message: impl Into<String>) {
+    pub(crate) fn fail(&mut self, pointer: &str, code: &str, message: impl Into<String>) {
         self.0.push(field_error(pointer, code, message));
     }
 }
@@ -76,6 +104,55 @@ impl Checks {
 /// What is wrong with one field.
 pub(crate) fn field_error(pointer: &str, code: &str, message: impl Into<String>) -> FieldError {
     FieldError { pointer: pointer.into(), code: code.into(), message: message.into() }
+}
+
+/// The refusal of one field by a rule.
+pub(crate) fn refusal(title: &str, pointer: &str, code: &str, message: impl Into<String>) -> Rejection {
+    Rejection { title: title.into(), errors: vec![field_error(pointer, code, message)] }
+}
+
+/// Refuses an amount that is zero or less.
+pub(crate) fn more_than_zero(title: &str, pointer: &str, amount: i64) -> Result<(), Rejection> {
+    match amount {
+        1.. => Ok(()),
+        0 => Err(refusal(title, pointer, "zero", "must be more than zero")),
+        _ => Err(refusal(title, pointer, "negative", "must be more than zero")),
+    }
+}
+
+/// A sum within what JavaScript holds exactly.
+pub(crate) fn sum(left: i64, right: i64) -> Option<i64> {
+    left.checked_add(right).filter(|sum| (-MAX_AMOUNT..=MAX_AMOUNT).contains(sum))
+}
+
+/// The content of a record that the command cannot do without.
+pub(crate) fn stored<T: Form>(records: &Records, key: &RecordKey) -> Result<T, Rejection> {
+    records.data(key).and_then(|data| read_form(data).ok()).ok_or_else(|| {
+        Rejection::new(format!(
+            "The stored {} cannot be read by this version",
+            key.kind.as_str().replace('-', " ")
+        ))
+    })
+}
+
+/// Tells a field that is null from one that is absent.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// The key of a record whose id is a code and another id. A code has no colon, so that no two pairs come to the same.
+pub(crate) fn pair_key(kind: &str, code: &str, id: &RecordId) -> RecordKey {
+    let pair = RecordId::new(format!("{code}:{id}")).expect("BUG: both parts have been checked");
+    key(kind, &pair)
+}
+
+/// The key of a record whose id is a code.
+pub(crate) fn code_key(kind: &str, code: &str) -> RecordKey {
+    key(kind, &RecordId::new(code).expect("BUG: a code that has been checked is an id"))
 }
 
 /// The key of the record `id` of a kind that this crate names.

@@ -2,10 +2,9 @@ use offline_domain::{
     CommandHandler, ConflictPolicy, Context, Effect, Form, Records, Rejection, Touch, form, read_form,
 };
 use offline_protocol::{FieldError, RecordId, RecordKey, UserId};
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::check::{Checks, field_error, key};
+use crate::check::{Checks, field_error, key, present};
 
 /// The kind of the records of expenses.
 pub const EXPENSE: &str = "expense";
@@ -47,6 +46,10 @@ form! {
         Draft as "draft",
         /// Handed in; fixed.
         Submitted as "submitted",
+        /// To be paid out.
+        Approved as "approved",
+        /// Refused for good.
+        Rejected as "rejected",
     }
 }
 
@@ -100,11 +103,6 @@ form! {
         #[cfg_attr(feature = "typescript", ts(optional, type = "string | null"))]
         pub category as "category": Option<Option<String>>,
     }
-}
-
-/// Tells a field that is null from one that is absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 form! {
@@ -216,10 +214,14 @@ impl CommandHandler for ExpenseSubmit {
     }
 
     fn handle(&self, _: &Context, records: &Records, payload: ExpenseSubmitV1) -> Result<Effect, Rejection> {
-        let key = key(EXPENSE, &payload.expense_id);
-        let old = draft(records, &key)?;
-        store(key, &ExpenseData { state: ExpenseState::Submitted, ..old })
+        submit(records, key(EXPENSE, &payload.expense_id))
     }
+}
+
+/// What handing in does to one expense.
+pub(crate) fn submit(records: &Records, key: RecordKey) -> Result<Effect, Rejection> {
+    let old = draft(records, &key)?;
+    store(key, &ExpenseData { state: ExpenseState::Submitted, ..old })
 }
 
 #[derive(Clone, Copy)]
@@ -248,7 +250,7 @@ fn draft(records: &Records, key: &RecordKey) -> Result<ExpenseData, Rejection> {
         .ok_or_else(|| Rejection::new("The stored expense cannot be read by this version"))?;
     match expense.state {
         ExpenseState::Draft => Ok(expense),
-        ExpenseState::Submitted => Err(Rejection::new("A submitted expense can no longer be changed")),
+        _ => Err(Rejection::new("A submitted expense can no longer be changed")),
     }
 }
 

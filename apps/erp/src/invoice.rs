@@ -49,6 +49,8 @@ form! {
     pub enum InvoiceState {
         /// Can be changed, has no number yet.
         Draft as "draft",
+        /// Has its number; fixed.
+        Issued as "issued",
     }
 }
 
@@ -193,16 +195,25 @@ impl CommandHandler for InvoiceDraftUpdate {
         payload: InvoiceDraftUpdateV1,
     ) -> Result<Effect, Rejection> {
         let key = key(INVOICE, &payload.invoice_id);
-        let old: InvoiceData = records
-            .data(&key)
-            .and_then(|data| read_form(data).ok())
-            .ok_or_else(|| Rejection::new("The stored invoice cannot be read by this version"))?;
+        let old = draft(records, &key)?;
         store(
             key,
             payload.customer.unwrap_or(old.customer),
             payload.currency.unwrap_or(old.currency),
             payload.lines.unwrap_or_else(|| old.lines.into_iter().map(InvoiceLine::from).collect()),
         )
+    }
+}
+
+/// An invoice that can still be changed.
+pub(crate) fn draft(records: &Records, key: &RecordKey) -> Result<InvoiceData, Rejection> {
+    let invoice: InvoiceData = records
+        .data(key)
+        .and_then(|data| read_form(data).ok())
+        .ok_or_else(|| Rejection::new("The stored invoice cannot be read by this version"))?;
+    match invoice.state {
+        InvoiceState::Draft => Ok(invoice),
+        InvoiceState::Issued => Err(Rejection::new("An issued invoice can no longer be changed")),
     }
 }
 

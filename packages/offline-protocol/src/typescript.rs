@@ -36,22 +36,30 @@ impl TypeScriptModule {
         self
     }
 
-    /// Compares with the file, or writes it when the environment has `UPDATE_GENERATED=1`.
+    /// Compares with the file, or writes it: [`assert_generated`].
     ///
     /// # Panics
     /// When the file differs or cannot be read: this is the assertion of a test.
     pub fn assert_current(&self, file: &Path) {
-        if std::env::var_os("UPDATE_GENERATED").is_some_and(|value| value == "1") {
-            if let Some(folder) = file.parent() {
-                std::fs::create_dir_all(folder).expect("the folder of the generated file can be made");
-            }
-            std::fs::write(file, &self.text).expect("the generated file can be written");
-        }
-        let current = std::fs::read_to_string(file).unwrap_or_default();
-        assert!(
-            current == self.text,
-            "{} has drifted from the Rust types: run this test with UPDATE_GENERATED=1",
-            file.display()
-        );
+        assert_generated(file, &self.text);
     }
+}
+
+/// Compares a generated text with the file, or writes it when the environment has `UPDATE_GENERATED=1`.
+///
+/// # Panics
+/// When the file differs or cannot be read: this is the assertion of a test.
+pub fn assert_generated(file: &Path, text: &str) {
+    if std::env::var_os("UPDATE_GENERATED").is_some_and(|value| value == "1") {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).expect("the folder of the generated file can be made");
+        }
+        std::fs::write(file, text).expect("the generated file can be written");
+    }
+    let current = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        current == text,
+        "{} has drifted from the Rust code: run this test with UPDATE_GENERATED=1",
+        file.display()
+    );
 }

@@ -6,5 +6,5 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(start)]
 fn start() {
-    offline_web::use_registry(erp::registry());
+    offline_web::use_registry(erp::web_registry());
 }

@@ -11,4 +11,5 @@ mod roles;
 mod single;
 mod single_requests;
 mod store;
+mod sums;
 mod tokens;
