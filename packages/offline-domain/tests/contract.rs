@@ -38,7 +38,8 @@ const POLICIES: [ConflictPolicy; 5] = [
     ConflictPolicy::Commutes,
     ConflictPolicy::LastWriteWins,
 ];
-const ACCESSES: [Access; 5] = [Access::Create, Access::Update, Access::Upsert, Access::Read, Access::Require];
+const ACCESSES: [Access; 6] =
+    [Access::Create, Access::Update, Access::Upsert, Access::Read, Access::Require, Access::Advance];
 
 impl<const POLICY: u8, const ACCESS: u8> CommandHandler for Handler<POLICY, ACCESS> {
     type Payload = Payload;
