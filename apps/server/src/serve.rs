@@ -5,8 +5,8 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{ChangeTerms, Limits, Retention, Timestamp};
 use offline_server::{
-    CachedMembers, ChangeLog, Clock, KEY_WAIT, Live, Members as _, Memberships, Server, SqlHandlers, Store,
-    StoreError, SystemClock, Tokens, api, resources, with_protocol,
+    CachedMembers, ChangeLog, Clock, Hub, KEY_WAIT, Live, Members as _, Memberships, Server, SqlHandlers,
+    Store, StoreError, StreamLimits, SystemClock, Tokens, api, resources, with_protocol,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -43,14 +43,15 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         members.put_member(workspace, user, role).await?;
     }
     let terms = ChangeTerms { cursor_days: options.cursor_days, ..ChangeTerms::default() };
-    let live = Live { log: Arc::clone(&log), terms };
+    let live = Live { log: Arc::clone(&log), terms, streams: StreamLimits::default() };
     let router = router(&options, tokens, Arc::clone(&store), Arc::new(members), live)?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;
+    let hub = Arc::clone(log.hub());
     let keeper = tokio::spawn(prune_daily(store, log, Retention::default(), options.cursor_days));
     announce(&listener, folder.path()).map_err(StartError::Serve)?;
-    let ended = run(listener, router, closed).await;
+    let ended = run(listener, router, &hub, closed).await;
     keeper.abort();
     ended
 }
@@ -97,11 +98,15 @@ fn announce(listener: &TcpListener, folder: &Path) -> io::Result<()> {
 async fn run(
     listener: TcpListener,
     router: Router,
+    hub: &Arc<Hub>,
     store_closed: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     let (ending, ended) = oneshot::channel();
+    let hub = Arc::clone(hub);
     let signal = async move {
         signal().await;
+        // Streams of events never finish by themselves.
+        hub.close();
         tracing::info!("ending: running requests may finish");
         let _ = ending.send(());
     };
@@ -172,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_has_closed_itself_ends_the_server() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let ended = run(listener, Router::new(), std::future::ready(())).await;
+        let ended = run(listener, Router::new(), &Arc::default(), std::future::ready(())).await;
         assert!(matches!(ended, Err(StartError::StoreClosed)), "{ended:?}");
     }
 }

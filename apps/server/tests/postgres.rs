@@ -109,6 +109,18 @@ async fn two_servers_over_one_database_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_server_commits_another_ones_stream_tells() {
+    let site = Site::new().await;
+    let servers = [site.start("one"), site.start("two")];
+    let token = servers[0].sign_in("ana", "acme").await;
+    let mut stream = servers[1].listen(&token).await;
+    servers[0].send(&token, &[create(1)]).await.unwrap();
+    let told = stream.chunk().await.unwrap().unwrap();
+    let told = String::from_utf8(told.to_vec()).unwrap();
+    assert!(told.contains(r#"data: {"kind":"expense","changeSeq":1}"#), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_third_server_joins_under_load_and_one_is_killed() {
     let site = Site::new().await;
     let (first, second) = (site.start("one"), site.start("two"));

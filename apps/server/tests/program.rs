@@ -238,6 +238,24 @@ async fn a_token_of_the_sign_in_expires() {
 }
 
 #[tokio::test]
+async fn its_end_ends_the_streams_of_events_and_waits_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let server = ServerProcess::spawn(binary(&folder.path().join("data"), &["--dev"]).stderr(log));
+    let token = server.sign_in("ana", "acme").await;
+    let mut streams = Vec::new();
+    for _ in 0..10 {
+        streams.push(server.listen(&token).await);
+    }
+    assert!(server.terminate().success());
+    for stream in &mut streams {
+        assert!(matches!(stream.chunk().await, Ok(None)), "ended, not cut off");
+    }
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(!log.contains("did not finish in time"), "{log}");
+}
+
+#[tokio::test]
 async fn the_log_names_each_command_and_never_what_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let log = fs::File::create(folder.path().join("log")).unwrap();

@@ -21,7 +21,10 @@ mod store;
 mod submit;
 
 pub use auth::{Identity, KeySet, TokenRules, Tokens};
-pub use changes::{ChangeLog, Changed, ChangedRecord, ChangesQuery, CursorKey, Extent, Lineage, Live, Since};
+pub use changes::{
+    ChangeLog, Changed, ChangedRecord, ChangesQuery, CursorKey, Extent, Hub, Kinds, Lineage, Live, Since,
+    StreamLimits,
+};
 pub use clock::{Clock, SystemClock};
 pub use error::{KeyError, StoreError, TokenError};
 pub use http::{

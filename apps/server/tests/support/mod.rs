@@ -97,6 +97,15 @@ impl ServerProcess {
         Some(body["outcomes"].as_array().unwrap().clone())
     }
 
+    /// An open stream of events, and what has come of it: it begins with `ready`.
+    pub(crate) async fn listen(&self, token: &str) -> Response {
+        let get = self.client.get(format!("{}/sync/events", self.url)).bearer_auth(token);
+        let mut stream = get.send().await.unwrap();
+        let first = stream.chunk().await.unwrap().unwrap();
+        assert!(first.starts_with(b"event: ready"), "{first:?}");
+        stream
+    }
+
     pub(crate) async fn expense(&self, token: &str, id: &str) -> Option<Value> {
         let get = self.client.get(format!("{}/workspaces/acme/records/expense/{id}", self.url));
         let response = get.bearer_auth(token).send().await.unwrap();

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
-use offline_protocol::{ChangeSeq, RecordKey, RecordKind, Timestamp, UserId, Version};
+use offline_protocol::{ChangeSeq, RecordKey, RecordKind, Timestamp, UserId, Version, WorkspaceId};
 use uuid::Uuid;
 
-use crate::{CursorKey, Membership, StoreError};
+use crate::{CursorKey, Hub, Membership, StoreError};
 
 /// Tells what changed since a place in a workspace's order.
 ///
@@ -22,11 +24,39 @@ pub trait ChangeLog: Send + Sync {
         query: &'a ChangesQuery,
     ) -> BoxFuture<'a, Result<Changed, StoreError>>;
 
+    /// What there is to tell of in a workspace.
+    fn extent<'a>(&'a self, workspace: &'a WorkspaceId) -> BoxFuture<'a, Result<Extent, StoreError>>;
+
+    /// The kinds that changed behind a place.
+    fn kinds_since<'a>(
+        &'a self,
+        workspace: &'a WorkspaceId,
+        after: ChangeSeq,
+    ) -> BoxFuture<'a, Result<Kinds, StoreError>>;
+
+    /// The places of the last changes of these workspaces; of one that was never written to there may be none.
+    fn heads<'a>(
+        &'a self,
+        workspaces: &'a [WorkspaceId],
+    ) -> BoxFuture<'a, Result<Vec<(WorkspaceId, ChangeSeq)>, StoreError>>;
+
+    /// Is told of each commit, soon after it, wherever it was made. A commit that it is not told of is found a little later.
+    fn hub(&self) -> &Arc<Hub>;
+
     /// Signs the cursors: made with the database, so that every server over it reads the others' ones.
     fn cursors(&self) -> &CursorKey;
 
     /// Drops what the log holds of changes made before, and notes how far it reaches since. What records there are, and which were deleted, stays known.
     fn prune_log(&self, before: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// Which kinds changed.
+#[derive(Debug, Clone)]
+pub struct Kinds {
+    /// The place up to which that has been looked at.
+    pub head: ChangeSeq,
+    /// Each kind once, with the place of its last change.
+    pub kinds: Vec<(RecordKind, ChangeSeq)>,
 }
 
 /// Names one life of a database: made with its schema, changed when a backup is restored.

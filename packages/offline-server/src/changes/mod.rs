@@ -3,17 +3,26 @@
 //! a log, because it is a part of the same order. See `docs/adr/0011-changes-are-read-from-the-records.md`.
 
 mod cursor;
+mod hub;
 mod log;
 mod page;
+mod streams;
 
 use std::sync::Arc;
 
 use offline_protocol::ChangeTerms;
 
-pub(crate) use self::page::Page;
 pub use self::{
     cursor::CursorKey,
-    log::{ChangeLog, Changed, ChangedRecord, ChangesQuery, Extent, Lineage, Since},
+    hub::Hub,
+    log::{ChangeLog, Changed, ChangedRecord, ChangesQuery, Extent, Kinds, Lineage, Since},
+    streams::StreamLimits,
+};
+pub(crate) use self::{
+    cursor::{At, Place},
+    hub::Listener,
+    page::Page,
+    streams::{Permit, Streams, TooMany},
 };
 
 /// How a server tells what changed. Without one it has no such routes.
@@ -23,4 +32,6 @@ pub struct Live {
     pub log: Arc<dyn ChangeLog>,
     /// How large a page may become, and how old a cursor.
     pub terms: ChangeTerms,
+    /// How many streams of events may be open, and how they are kept.
+    pub streams: StreamLimits,
 }

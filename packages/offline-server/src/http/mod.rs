@@ -3,6 +3,7 @@
 mod body;
 mod changes;
 mod commands;
+mod events;
 mod hello;
 mod identity;
 mod in_flight;
@@ -25,7 +26,9 @@ use offline_domain::Registry;
 use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
-use crate::{Clock, Live, Memberships, SqlHandlers, Store, Tokens};
+use crate::{Clock, Live, Memberships, SqlHandlers, Store, Tokens, changes::Streams};
+
+use self::events::Events;
 
 pub use self::{
     identity::bearer,
@@ -71,8 +74,12 @@ pub fn api(server: Server) -> Router {
         .route("/workspaces/{workspace}/records/{kind}/{id}", get(records::one))
         .with_state(Arc::clone(&server));
     let Some(live) = server.live.clone() else { return guarded(routes) };
-    let live = Router::new().route("/sync/changes", get(changes::get)).with_state((server, Arc::new(live)));
-    guarded(routes.merge(live))
+    let (streams, live) = (Arc::new(Streams::new(live.streams)), Arc::new(live));
+    let pull =
+        Router::new().route("/sync/changes", get(changes::get)).with_state((server.clone(), live.clone()));
+    let hints =
+        Router::new().route("/sync/events", get(events::get)).with_state(Events { server, live, streams });
+    guarded(routes.merge(pull).merge(hints))
 }
 
 /// Makes routes part of the API: nothing is cached, clients that are too old are told so.

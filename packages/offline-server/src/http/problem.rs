@@ -11,6 +11,9 @@ use crate::{StoreError, submit::SubmitError};
 /// When to come back after the storage refused a write, in seconds.
 const STORAGE_RETRY_SECONDS: u16 = 5;
 
+/// When to try again while there are too many streams of events, in seconds.
+const STREAMS_RETRY_SECONDS: u16 = 30;
+
 /// Problem details as a response.
 #[derive(Debug, Serialize)]
 pub struct ProblemResponse {
@@ -32,6 +35,11 @@ impl ProblemResponse {
             self.limits = Some(*limits);
         }
         self
+    }
+
+    /// Whether it is trouble of the server's own, which may pass.
+    pub(crate) const fn is_passing(&self) -> bool {
+        self.problem.status >= 500
     }
 
     /// Says that the client has to begin with a snapshot.
@@ -101,6 +109,9 @@ impl IntoResponse for ProblemResponse {
             }
             ProblemCode::StorageUnavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(STORAGE_RETRY_SECONDS));
+            }
+            ProblemCode::TooManyStreams => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(STREAMS_RETRY_SECONDS));
             }
             ProblemCode::ShuttingDown | ProblemCode::OutcomeUnknown | ProblemCode::RequestInProgress => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(1));

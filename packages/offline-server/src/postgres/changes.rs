@@ -1,13 +1,15 @@
 //! The order of changes: the statements behind [`ChangeLog`](crate::ChangeLog).
 
+use std::sync::Arc;
+
 use deadpool_postgres::Client;
 use futures_util::{future::BoxFuture, join, try_join};
 use offline_protocol::{ChangeSeq, RecordId, RecordKey, RecordKind, Timestamp, UserId, Version, WorkspaceId};
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    ChangeLog, Changed, ChangedRecord, ChangesQuery, CursorKey, Extent, Lineage, Membership, PostgresStore,
-    StoreError,
+    ChangeLog, Changed, ChangedRecord, ChangesQuery, CursorKey, Extent, Hub, Kinds, Lineage, Membership,
+    PostgresStore, StoreError,
 };
 
 use super::{
@@ -34,6 +36,11 @@ const CHANGED: &str = "SELECT kind, id, version, change_seq, updated_at, updated
         ORDER BY change_seq LIMIT $5 \
     ) page ORDER BY change_seq";
 
+/// One statement, one moment: the highest of the places is how far it looked.
+const KINDS: &str = "SELECT kind, max(change_seq) FROM offline.record WHERE workspace_id = $1 AND change_seq > $2 GROUP BY kind";
+
+const HEADS: &str = "SELECT workspace_id, change_seq FROM offline.workspace WHERE workspace_id = ANY ($1)";
+
 /// The log reaches back to the first change that is not old, or to nothing when all are.
 const NOTE_PRUNED: &str = "UPDATE offline.workspace SET pruned_seq = greatest(pruned_seq, coalesce( \
         (SELECT seq - 1 FROM offline.change WHERE workspace_id = $1 AND changed_at >= $2 ORDER BY seq LIMIT 1), \
@@ -54,6 +61,51 @@ impl ChangeLog for PostgresStore {
     ) -> BoxFuture<'a, Result<Changed, StoreError>> {
         let workspace = membership.workspace_id();
         Box::pin(self.connections.with(move |client| async move { changed(&client, workspace, query).await }))
+    }
+
+    fn extent<'a>(&'a self, workspace: &'a WorkspaceId) -> BoxFuture<'a, Result<Extent, StoreError>> {
+        Box::pin(self.connections.with(move |client| async move {
+            let rows = scoped::query(&client, workspace, EXTENT, &[&workspace.as_str()]).await?;
+            rows.first().map(read_extent).ok_or_else(|| bad_row("lineage"))?
+        }))
+    }
+
+    fn kinds_since<'a>(
+        &'a self,
+        workspace: &'a WorkspaceId,
+        after: ChangeSeq,
+    ) -> BoxFuture<'a, Result<Kinds, StoreError>> {
+        Box::pin(self.connections.with(move |client| async move {
+            let id = workspace.as_str();
+            let rows = scoped::query(&client, workspace, KINDS, &[&id, &integer(after.get())]).await?;
+            let mut kinds = Kinds { head: after, kinds: Vec::new() };
+            for row in &rows {
+                let place = number(column(row, 1, "record")?, ChangeSeq::new, "record")?;
+                kinds.head = kinds.head.max(place);
+                kinds.kinds.push((text(row, 0, RecordKind::new, "record")?, place));
+            }
+            Ok(kinds)
+        }))
+    }
+
+    fn heads<'a>(
+        &'a self,
+        workspaces: &'a [WorkspaceId],
+    ) -> BoxFuture<'a, Result<Vec<(WorkspaceId, ChangeSeq)>, StoreError>> {
+        Box::pin(self.connections.with(move |client| async move {
+            let ids: Vec<_> = workspaces.iter().map(WorkspaceId::as_str).collect();
+            let statement = client.prepare_cached(HEADS).await?;
+            let rows = client.query(&statement, &[&ids]).await?;
+            let head = |row: &Row| {
+                let workspace = text(row, 0, WorkspaceId::new, "workspace")?;
+                Ok((workspace, number(column(row, 1, "workspace")?, ChangeSeq::new, "workspace")?))
+            };
+            rows.iter().map(head).collect()
+        }))
+    }
+
+    fn hub(&self) -> &Arc<Hub> {
+        &self.hub
     }
 
     fn cursors(&self) -> &CursorKey {

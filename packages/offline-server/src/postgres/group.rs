@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
 use crate::{
-    Folded, Loaded, Pause, SqlAnswer, SqlCall, SqlError, Step, StoreError, Work,
+    Folded, Hub, Loaded, Pause, SqlAnswer, SqlCall, SqlError, Step, StoreError, Work,
     sql::{NO_SQL, PANICKED, log_broken},
 };
 
@@ -21,6 +21,7 @@ use super::{
     connection::{Connections, Lease},
     failure::Failure,
     known::Writes,
+    notices::Notices,
     rows,
 };
 
@@ -41,13 +42,15 @@ struct Job {
 /// The queues of the workspaces that have something to do.
 pub(crate) struct Groups {
     connections: Arc<Connections>,
+    hub: Arc<Hub>,
+    notices: Notices,
     /// A workspace is in here as long as a task serves it.
     waiting: Mutex<HashMap<WorkspaceId, Vec<Job>>>,
 }
 
 impl Groups {
-    pub(crate) fn new(connections: Arc<Connections>) -> Self {
-        Self { connections, waiting: Mutex::default() }
+    pub(crate) fn new(connections: Arc<Connections>, hub: Arc<Hub>, notices: Notices) -> Self {
+        Self { connections, hub, notices, waiting: Mutex::default() }
     }
 
     /// Runs a batch, together with others of its workspace when there are any. A caller who goes away stops nothing.
@@ -139,6 +142,10 @@ impl Groups {
                 client.batch_execute("ROLLBACK").await?;
             } else {
                 rows::commit(&client, workspace, known.change_seq, &writes).await?;
+                if !writes.log.is_empty() {
+                    self.hub.tell(workspace, known.change_seq);
+                    self.notices.send(workspace, known.change_seq);
+                }
             }
             Ok(results)
         };

@@ -10,6 +10,7 @@ mod group;
 mod known;
 mod members;
 mod migrate;
+mod notices;
 mod rows;
 mod scoped;
 
@@ -19,9 +20,9 @@ use futures_util::future::BoxFuture;
 use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, Verdict, WorkspaceId};
 use tokio_postgres::{Config, Row, config::SslMode, types::ToSql};
 
-use crate::{CursorKey, Membership, Page, PageQuery, Store, StoreError, Work};
+use crate::{CursorKey, Hub, Membership, Page, PageQuery, Store, StoreError, Work};
 
-use self::{connection::Connections, group::Groups};
+use self::{connection::Connections, group::Groups, notices::Notices};
 
 /// After how long without a word the other side is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -36,6 +37,7 @@ pub struct PostgresStore {
     connections: Arc<Connections>,
     groups: Arc<Groups>,
     cursors: CursorKey,
+    hub: Arc<Hub>,
 }
 
 /// Why an address is not one.
@@ -54,10 +56,13 @@ impl PostgresStore {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let config = Self::config(url)?;
         migrate::migrate(&config).await?;
-        let connections = Arc::new(Connections::new(config)?);
+        let connections = Arc::new(Connections::new(config.clone())?);
         // A role that must not do its work is found out now and not with the first command.
         let cursors = connections.with(changes::cursor_key).await?;
-        Ok(Self { groups: Arc::new(Groups::new(Arc::clone(&connections))), connections, cursors })
+        let hub = Arc::<Hub>::default();
+        let notices = Notices::start(config, Arc::clone(&hub));
+        let groups = Arc::new(Groups::new(Arc::clone(&connections), Arc::clone(&hub), notices));
+        Ok(Self { groups, connections, cursors, hub })
     }
 
     /// Begins another life of the database: cursors of the earlier one lead nowhere. For a database that was restored from a backup. The

@@ -1,13 +1,15 @@
 //! The order of changes: the statements behind [`ChangeLog`](crate::ChangeLog).
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use offline_protocol::{ChangeSeq, RecordId, RecordKey, RecordKind, Timestamp, UserId, Version, WorkspaceId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use crate::{
-    ChangeLog, Changed, ChangedRecord, ChangesQuery, CursorKey, Extent, Lineage, Membership, SqliteStore,
-    StoreError,
+    ChangeLog, Changed, ChangedRecord, ChangesQuery, CursorKey, Extent, Hub, Kinds, Lineage, Membership,
+    SqliteStore, StoreError,
 };
 
 use super::{
@@ -47,6 +49,38 @@ impl ChangeLog for SqliteStore {
     ) -> BoxFuture<'a, Result<Changed, StoreError>> {
         let (membership, query) = (membership.clone(), query.clone());
         Box::pin(self.read(move |connection| changed(connection, membership.workspace_id(), &query)))
+    }
+
+    fn extent<'a>(&'a self, workspace: &'a WorkspaceId) -> BoxFuture<'a, Result<Extent, StoreError>> {
+        let workspace = workspace.clone();
+        Box::pin(self.read(move |connection| extent(connection, &workspace)))
+    }
+
+    fn kinds_since<'a>(
+        &'a self,
+        workspace: &'a WorkspaceId,
+        after: ChangeSeq,
+    ) -> BoxFuture<'a, Result<Kinds, StoreError>> {
+        let workspace = workspace.clone();
+        Box::pin(self.read(move |connection| kinds_since(connection, &workspace, after)))
+    }
+
+    fn heads<'a>(
+        &'a self,
+        workspaces: &'a [WorkspaceId],
+    ) -> BoxFuture<'a, Result<Vec<(WorkspaceId, ChangeSeq)>, StoreError>> {
+        let workspaces = workspaces.to_vec();
+        Box::pin(self.read(move |connection| {
+            let head = |workspace: WorkspaceId| {
+                let head = extent(connection, &workspace)?.head;
+                Ok((workspace, head))
+            };
+            workspaces.into_iter().map(head).collect()
+        }))
+    }
+
+    fn hub(&self) -> &Arc<Hub> {
+        &self.hub
     }
 
     fn cursors(&self) -> &CursorKey {
@@ -144,6 +178,29 @@ fn extent(connection: &Connection, workspace: &WorkspaceId) -> Result<Extent, St
 
 fn place(number: i64, table: &'static str) -> Result<ChangeSeq, StoreError> {
     u64::try_from(number).ok().and_then(|number| ChangeSeq::new(number).ok()).ok_or_else(|| bad_row(table))
+}
+
+/// One statement, one moment: the highest of the places is how far it looked.
+fn kinds_since(
+    connection: &Connection,
+    workspace: &WorkspaceId,
+    after: ChangeSeq,
+) -> Result<Kinds, StoreError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT kind, max(change_seq) FROM record INDEXED BY record_changes \
+             WHERE workspace_id = ?1 AND change_seq > ?2 GROUP BY kind",
+        )
+        .map_err(store_error)?;
+    let mut rows = statement.query(params![workspace.as_str(), integer(after.get())]).map_err(store_error)?;
+    let mut kinds = Kinds { head: after, kinds: Vec::new() };
+    while let Some(row) = rows.next().map_err(store_error)? {
+        let (kind, seq): (String, i64) = (row.get(0).map_err(store_error)?, row.get(1).map_err(store_error)?);
+        let seq = place(seq, "record")?;
+        kinds.head = kinds.head.max(seq);
+        kinds.kinds.push((RecordKind::new(kind).map_err(|_| bad_row("record"))?, seq));
+    }
+    Ok(kinds)
 }
 
 /// The planner has no statistics: it is told by which index the order goes.

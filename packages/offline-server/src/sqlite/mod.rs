@@ -18,7 +18,9 @@ use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, Wo
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{CursorKey, Members, Membership, Memberships, Page, PageQuery, Role, Store, StoreError, Work};
+use crate::{
+    CursorKey, Hub, Members, Membership, Memberships, Page, PageQuery, Role, Store, StoreError, Work,
+};
 
 use self::{
     connection::{open_reader, open_writer},
@@ -36,6 +38,7 @@ pub struct SqliteStore {
     writer: Option<JoinHandle<()>>,
     readers: Arc<Readers>,
     cursors: CursorKey,
+    hub: Arc<Hub>,
 }
 
 struct Readers {
@@ -56,10 +59,11 @@ impl SqliteStore {
 
     fn serve(file: &Path, connection: Connection) -> Result<Self, StoreError> {
         let cursors = changes::ensure_lineage(&connection)?;
-        let (jobs, writer) =
-            writer::start(connection).map_err(|error| StoreError::Backend(Box::new(error)))?;
+        let hub = Arc::<Hub>::default();
+        let (jobs, writer) = writer::start(connection, Arc::clone(&hub))
+            .map_err(|error| StoreError::Backend(Box::new(error)))?;
         let readers = Arc::new(Readers { file: file.to_owned(), idle: Mutex::default() });
-        Ok(Self { jobs: Some(jobs), writer: Some(writer), readers, cursors })
+        Ok(Self { jobs: Some(jobs), writer: Some(writer), readers, cursors, hub })
     }
 
     /// Resolves when the store has closed itself, because the database could not be flushed to the disk. What is on the disk then is known

@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     thread,
 };
 
@@ -10,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior, ffi};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Folded, Loaded, Pause, SqlAnswer, SqlCall, SqlError, Step, StoreError, Work,
+    Folded, Hub, Loaded, Pause, SqlAnswer, SqlCall, SqlError, Step, StoreError, Work,
     sql::{NO_SQL, PANICKED, log_broken},
 };
 
@@ -39,15 +40,19 @@ pub(crate) enum Job {
 pub(crate) type AloneJob = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
 
 /// Starts the thread. It ends, and closes the database, when the last sender is gone and the queue is empty.
-pub(crate) fn start(connection: Connection) -> std::io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
+pub(crate) fn start(
+    connection: Connection,
+    hub: Arc<Hub>,
+) -> std::io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let thread = thread::Builder::new().name("store-writer".into());
-    Ok((sender, thread.spawn(move || Writer { connection, receiver }.serve())?))
+    Ok((sender, thread.spawn(move || Writer { connection, receiver, hub }.serve())?))
 }
 
 struct Writer {
     connection: Connection,
     receiver: mpsc::Receiver<Job>,
+    hub: Arc<Hub>,
 }
 
 impl Writer {
@@ -90,7 +95,7 @@ impl Writer {
     fn run_group(&mut self, group: Group) -> bool {
         let (works, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let mut healthy = true;
-        let results = match transact(&mut self.connection, &works) {
+        let results = match transact(&mut self.connection, &self.hub, &works) {
             Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
             Err(error @ StoreError::Backend(_)) if works.len() == 1 => vec![Err(error)],
             Err(StoreError::Backend(_)) => works.iter().map(|work| self.run_one(work)).collect(),
@@ -110,27 +115,33 @@ impl Writer {
     }
 
     fn run_one(&mut self, work: &Work) -> Result<Vec<Verdict>, StoreError> {
-        let mut verdicts = transact(&mut self.connection, std::slice::from_ref(work))?;
+        let mut verdicts = transact(&mut self.connection, &self.hub, std::slice::from_ref(work))?;
         Ok(verdicts.pop().unwrap_or_default())
     }
 }
 
-fn transact(connection: &mut Connection, works: &[Work]) -> Result<Vec<Vec<Verdict>>, StoreError> {
+fn transact(connection: &mut Connection, hub: &Hub, works: &[Work]) -> Result<Vec<Vec<Verdict>>, StoreError> {
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
     let mut verdicts = Vec::with_capacity(works.len());
     let mut changed = false;
+    let mut places = Vec::new();
     for work in works {
         let loaded = rows::load(&transaction, &work.membership, &work.wanted)?;
         let folded = fold(&transaction, work, loaded)?;
         if !folded.changes.is_empty() {
             changed = true;
             rows::store(&transaction, &work.membership, &folded.changes)?;
+            let last = folded.changes.log.last();
+            places.extend(last.map(|change| (work.membership.workspace_id(), change.seq)));
         }
         verdicts.push(folded.verdicts);
     }
     if changed {
         transaction.commit().map_err(store_error)?;
+    }
+    for (workspace, place) in places {
+        hub.tell(workspace, place);
     }
     Ok(verdicts)
 }

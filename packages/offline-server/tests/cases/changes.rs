@@ -14,12 +14,14 @@ use crate::{
 
 /// What a client that follows the changes knows.
 #[derive(Default)]
-struct Follower {
-    records: BTreeMap<(String, String), (u64, Value)>,
+pub(crate) struct Follower {
+    pub(crate) records: BTreeMap<(String, String), (u64, Value)>,
     /// What a snapshot under way has told of.
     told: Option<BTreeMap<(String, String), (u64, Value)>>,
     next: Option<String>,
     query: &'static str,
+    /// The highest place that it has seen.
+    pub(crate) seen: u64,
 }
 
 impl Follower {
@@ -38,6 +40,7 @@ impl Follower {
         assert_eq!(page.snapshot, self.told.is_some());
         let records = self.told.as_mut().unwrap_or(&mut self.records);
         for change in page.changes {
+            self.seen = self.seen.max(change.change_seq.get());
             let key = (change.kind.as_str().to_owned(), change.id.as_str().to_owned());
             match change.data {
                 Some(data) => drop(records.insert(key, (change.version.get(), data))),
@@ -51,12 +54,12 @@ impl Follower {
         page.more
     }
 
-    async fn catch_up(&mut self, server: &TestServer, token: &str) {
+    pub(crate) async fn catch_up(&mut self, server: &TestServer, token: &str) {
         while self.pull(server, token).await {}
     }
 }
 
-fn follower(query: &'static str) -> Follower {
+pub(crate) fn follower(query: &'static str) -> Follower {
     Follower { query, ..Follower::default() }
 }
 

@@ -4,6 +4,7 @@ mod attacks;
 mod changes;
 mod decision_table;
 mod decision_table_requests;
+mod events;
 pub(crate) mod own_sql;
 mod records;
 mod resources;

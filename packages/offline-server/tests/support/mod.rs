@@ -14,13 +14,17 @@ use offline_domain::{Registry, Resource};
 use offline_protocol::{ChangeTerms, CommandType, Limits, Retention, Timestamp, UserId, WorkspaceId};
 use offline_server::{
     CachedMembers, ChangeLog, Clock, Identity, KEY_WAIT, Live, Members, Role, Server, SqlHandlers, Store,
-    Tokens, api, not_found, resources, with_protocol,
+    StreamLimits, Tokens, api, not_found, resources, with_protocol,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::place::Place;
+
+mod events;
+
+pub(crate) use events::EventStream;
 
 /// 2026-11-22T18:00:00Z.
 pub(crate) const START: i64 = 1_795_370_400_000;
@@ -121,7 +125,11 @@ impl TestServer {
             limits: Limits::default(),
             retention: Retention::default(),
             key_wait: KEY_WAIT,
-            live: Some(Live { log: Arc::clone(&log), terms: ChangeTerms::default() }),
+            live: Some(Live {
+                log: Arc::clone(&log),
+                terms: ChangeTerms::default(),
+                streams: StreamLimits::default(),
+            }),
         };
         adapt(&mut server).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
