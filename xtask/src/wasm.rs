@@ -35,12 +35,14 @@ const FEATURES: &str = "--enable-bulk-memory --enable-mutable-globals --enable-m
 /// What `wasm-opt` does. Common expressions are left where they are, because gzip finds them better.
 const WASM_OPT: &str = "-Oz --skip-pass=local-cse --strip-target-features";
 
-/// Takes comments, space and long names out of the glue, as any bundler does: not every application has one.
-const MINIFY: &str = "const [file] = process.argv.slice(1), fs = require('fs'); \
-    import('rolldown/utils').then(({ minifySync }) => { \
-        const { code, errors } = minifySync(file, fs.readFileSync(file, 'utf8'), { module: true }); \
-        if (errors.length > 0) throw errors[0]; \
-        fs.writeFileSync(file, code); \
+/// Makes one file of the glue and the JavaScript that crates bring along, and takes comments, space and long names out of it, as any bundler does:
+/// not every application has one.
+const BUNDLE: &str = "const [file] = process.argv.slice(1), fs = require('fs'); \
+    import('rolldown').then(async ({ rolldown }) => { \
+        const glue = await rolldown({ input: file }); \
+        const { output } = await glue.generate({ minify: true }); \
+        if (output.length > 1) throw new Error('the glue became several files'); \
+        fs.writeFileSync(file, output[0].code); \
     })";
 
 /// A cdylib crate that becomes an ES module in `<dir>/pkg`.
@@ -145,13 +147,13 @@ impl Bundle {
         Ok(match self.kind {
             Kind::Product => {
                 let optimiser = repository.root.join("node_modules/binaryen/package.json");
-                let minifier = repository.root.join("node_modules/rolldown/package.json");
+                let bundler = repository.root.join("node_modules/rolldown/package.json");
                 digest
                     .with(WASM_OPT.as_bytes())
                     .with(include_bytes!("wasm_order.rs"))
                     .with_file(&optimiser)
-                    .with(MINIFY.as_bytes())
-                    .with_file(&minifier)
+                    .with(BUNDLE.as_bytes())
+                    .with_file(&bundler)
             }
             Kind::Test => digest,
         })
@@ -171,7 +173,8 @@ impl Bundle {
             optimiser.args(WASM_OPT).args(FEATURES).arg(&module).arg("-o").arg(&module).run()?;
             wasm_order::order(repository, &module, FEATURES)?;
             let glue = scratch.join(&self.outputs()[1]);
-            Tool::new("node", &repository.root).arg("-e").arg(MINIFY).arg(&glue).run()?;
+            Tool::new("node", &repository.root).arg("-e").arg(BUNDLE).arg(&glue).run()?;
+            remove_dir(&scratch.join("snippets"))?;
         }
         empty_dir(pkg)?;
         copy_tree(&scratch, pkg)
@@ -235,10 +238,15 @@ fn kilobytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1024.0)
 }
 
-fn empty_dir(dir: &Path) -> Outcome {
+fn remove_dir(dir: &Path) -> Outcome {
     if dir.exists() {
         std::fs::remove_dir_all(dir).map_err(|error| file_failure("remove", dir, &error))?;
     }
+    Ok(())
+}
+
+fn empty_dir(dir: &Path) -> Outcome {
+    remove_dir(dir)?;
     std::fs::create_dir_all(dir).map_err(|error| file_failure("create", dir, &error))
 }
 

@@ -42,6 +42,8 @@ async function tamper(page: Page): Promise<void> {
       const begun = transaction.call(this, stores, mode, options);
       if (mode === 'readwrite' && tampering.aborts > 0) {
         tampering.aborts -= 1;
+        // One that is committed already cannot be aborted from outside.
+        Object.defineProperty(begun, 'commit', { value: () => undefined });
         queueMicrotask(() => begun.abort());
       }
       return begun;

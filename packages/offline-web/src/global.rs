@@ -2,9 +2,7 @@ use std::cell::RefCell;
 
 use js_sys::{Function, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
-use web_sys::{IdbFactory, Request};
-
-use crate::idb::DbError;
+use web_sys::Request;
 
 /// Random bytes that are fetched at a time; each is used once.
 const POOL: u32 = 1024;
@@ -17,9 +15,6 @@ thread_local! {
 extern "C" {
     /// What the global object of a page or worker has. Some of it is missing in some browsers or on insecure pages.
     pub(crate) type Global;
-
-    #[wasm_bindgen(method, getter, catch, js_name = indexedDB)]
-    fn factory(this: &Global) -> Result<Option<IdbFactory>, JsValue>;
 
     #[wasm_bindgen(method, getter)]
     fn navigator(this: &Global) -> Option<Navigator>;
@@ -78,11 +73,6 @@ impl Global {
     /// The global object.
     pub(crate) fn get() -> Self {
         js_sys::global().unchecked_into()
-    }
-
-    /// IndexedDB; a browser may deny it, for instance in a private window.
-    pub(crate) fn indexed_db() -> Result<IdbFactory, DbError> {
-        Self::get().factory().map_err(DbError::thrown)?.ok_or_else(|| DbError::named("NotSupportedError"))
     }
 
     /// The browser, where there is one.

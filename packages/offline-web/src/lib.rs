@@ -6,7 +6,7 @@
 
 // Everything here is of the browser; what is pure compiles for tests too.
 #[cfg(any(test, target_arch = "wasm32"))]
-mod pick;
+mod idb;
 #[cfg(any(test, target_arch = "wasm32"))]
 #[cfg_attr(
     not(target_arch = "wasm32"),
@@ -14,7 +14,8 @@ mod pick;
 )]
 mod read;
 #[cfg(any(test, target_arch = "wasm32"))]
-mod runs;
+#[cfg_attr(not(target_arch = "wasm32"), allow(unreachable_pub, reason = "its users are of the browser"))]
+mod store;
 
 #[cfg(target_arch = "wasm32")]
 mod browser {
@@ -39,8 +40,6 @@ mod handle;
 #[cfg(target_arch = "wasm32")]
 mod host;
 #[cfg(target_arch = "wasm32")]
-mod idb;
-#[cfg(target_arch = "wasm32")]
 mod ids;
 #[cfg(target_arch = "wasm32")]
 mod leadership;
@@ -48,8 +47,6 @@ mod leadership;
 mod network;
 #[cfg(target_arch = "wasm32")]
 mod relay;
-#[cfg(target_arch = "wasm32")]
-mod store;
 #[cfg(target_arch = "wasm32")]
 mod transport;
 

@@ -47,6 +47,11 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
         }
     }
     output.emit(out_dir).map_err(|error| format!("{error:#}"))?;
+    // It repeats the dependencies of a crate that brings JavaScript along, and hides from Node that the files are ES modules.
+    let package = Path::new(out_dir).join("package.json");
+    if package.exists() {
+        std::fs::remove_file(&package).map_err(|error| format!("{}: {error}", package.display()))?;
+    }
     let glue = Path::new(out_dir).join(format!("{out_name}.js"));
     let renamed = |text: &str| renamed(text, &short);
     let text = std::fs::read_to_string(&glue).map(|text| renamed(&text));

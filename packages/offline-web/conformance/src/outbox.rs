@@ -2,8 +2,8 @@ use std::{cell::Cell, time::Duration};
 
 use offline_conformance::samples;
 use offline_core::{
-    Appended, Change, Clock, Durability, Fence, Flight, FlightId, Ids, LeaseStore, OutboxCommand,
-    OutboxQuery, OutboxStore, Settlement, StoreError, Takeover, Unsynced,
+    Appended, Change, Clock, Durability, Fence, Flight, FlightId, Ids, JournalQuery, LeaseStore,
+    OutboxCommand, OutboxQuery, OutboxStore, Settlement, StoreError, Takeover, Unsynced,
 };
 use offline_protocol::{CommandId, Seq, UserId, WorkspaceId};
 use offline_web::{BrowserClock, BrowserIds, IndexedDbStore};
@@ -117,6 +117,12 @@ impl Outbox {
         let settlement = Settlement { flight_id, fence, at, changes };
         self.store.settle(settlement).await.map_err(thrown)?;
         Ok(u32::try_from(taken.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The journal, newest first, as JSON.
+    pub async fn journal(&self) -> Result<String, JsError> {
+        let everything = JournalQuery::Latest { limit: usize::MAX };
+        Ok(json!(self.store.journal(everything).await.map_err(thrown)?).to_string())
     }
 
     /// Forgets all but the latest `keep` entries of the journal. Resolves with how many it forgot.

@@ -1,12 +1,16 @@
 //! What the stores need of IndexedDB, and no more.
 //!
-//! The wrapper crates lack the durability option or abort what is under way when a future is dropped. Here a transaction resolves on its
-//! `complete` event and fails by its `abort` event; the errors of single requests end up there.
+//! An operation of a store is a fold ([`Fold`]): shown the answers so far, it says what else it reads, or what it writes and how it ends. It is a plain
+//! function of what it is shown. `driver.js` does the rest, in the language in which callbacks are small.
 
+#[cfg(target_arch = "wasm32")]
 mod database;
-mod error;
-mod transaction;
+#[cfg(not(target_arch = "wasm32"))]
+mod model;
+mod plan;
 
-pub(crate) use database::{Database, Mode, Schema};
-pub(crate) use error::{DbError, Failure};
-pub(crate) use transaction::{Pending, Transaction};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use database::Database;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use model::{Database, Disk};
+pub(crate) use plan::{Answer, Fold, Index, Key, Mode, NewRow, Plan, Request, Row, Seen, Step, Store, Want};

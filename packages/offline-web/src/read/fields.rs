@@ -104,11 +104,6 @@ impl<'v> Fields<'v> {
         self.needed(u32::try_from(self.number(name)).ok()).unwrap_or_default()
     }
 
-    /// Zero when it is absent.
-    pub(crate) fn number_or_zero(&self, name: &str) -> u64 {
-        if self.has(name) { self.number(name) } else { 0 }
-    }
-
     /// A number of a type that checks it.
     pub(crate) fn checked<T>(
         &self,
@@ -150,15 +145,6 @@ impl<'v> Fields<'v> {
 
     fn list(&self, name: &str) -> &'v [Value] {
         self.needed(self.maybe(name).and_then(Value::as_array)).map_or(&[], Vec::as_slice)
-    }
-
-    /// A list of pairs of numbers; it must be there.
-    pub(crate) fn pairs(&self, name: &str) -> Vec<(u64, u64)> {
-        let pair = |item: &Value| match item.as_array().map(Vec::as_slice) {
-            Some([first, last]) => first.as_u64().zip(last.as_u64()),
-            _ => None,
-        };
-        self.list(name).iter().map(|item| self.needed(pair(item)).unwrap_or_default()).collect()
     }
 
     /// A list of objects; it must be there.

@@ -1,83 +1,20 @@
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::borrow::Cow;
 
 use offline_core::{
-    Appended, Durability, NewCommand, OutboxCommand, StoreError,
+    Appended, NewCommand, OutboxCommand, StoreError,
     store_rules::{chained, chains_on},
 };
 use offline_protocol::{CommandId, Expected, RecordKey, Seq, Version};
-use web_sys::IdbObjectStore;
 
 use super::{
-    block::{self, Block, NewRow},
-    flight::Flights,
+    block::{Block, NewBlock, encode, rows_of_ids},
     journal,
-    keys::to_number,
-    schema::{COMMANDS, JOURNAL},
+    sorted::Sorted,
 };
-use crate::idb::{Database, DbError, Failure, Mode, Pending, Transaction};
+use crate::idb::{Answer, Index, Plan, Seen, Step, Store, Want};
 
 /// After how many rows the page gets a turn, so that a burst does not freeze it.
 const ROWS_PER_TURN: usize = 4;
-
-/// Answers [`offline_core::OutboxStore::append`].
-///
-/// Ids are new as good as always. So the commands are added at once: the unique index refuses an id that the outbox holds, and one count over
-/// the journal finds those that it holds. Only then all is done again, with a look at each id first.
-pub(super) async fn append(
-    database: &Database,
-    commands: &[NewCommand],
-    durability: Durability,
-) -> Result<Vec<Appended>, StoreError> {
-    if commands.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (stores, mode) = ([COMMANDS, JOURNAL], Mode::Write(durability));
-    match database.transact(&stores, mode, async |tx| append_fresh(tx, commands).await).await {
-        Err(Failure::Db(error)) if error.is_constraint() => {
-            let checked = database.transact(&stores, mode, async |tx| append_checked(tx, commands).await);
-            Ok(checked.await?)
-        }
-        result => Ok(result?),
-    }
-}
-
-async fn append_fresh(tx: &Transaction, commands: &[NewCommand]) -> Result<Vec<Appended>, Failure> {
-    let ids: Vec<String> = commands.iter().map(|new| new.command.command_id.to_string()).collect();
-    let journaled = journal::ask_count(tx, &ids)?;
-    let mut batch = Batch::new(tx, HashMap::new())?;
-    batch.look_up(commands).await?;
-    batch.add(commands).await?;
-    if to_number(&journaled.await?) != Some(0) {
-        return Err(DbError::constraint().into());
-    }
-    batch.finish().await
-}
-
-async fn append_checked(tx: &Transaction, commands: &[NewCommand]) -> Result<Vec<Appended>, Failure> {
-    let mut asked = Vec::new();
-    for new in commands {
-        let id = new.command.command_id;
-        asked.push((id, block::ask_row(tx, id)?, journal::ask_row(tx, id)?));
-    }
-    let mut known = HashMap::new();
-    for (id, outbox, journaled) in asked {
-        let row = outbox.await?;
-        let command = if row.is_undefined() {
-            journal::entry_in(&journaled.await?, id)?.map(|entry| entry.command)
-        } else {
-            let block = Block::of(&row, &Flights::default())?;
-            block.commands.into_iter().find(|command| command.command_id == id)
-        };
-        known.extend(command.map(|command| (id, (Place::At(command.seq), command.expected))));
-    }
-    let mut batch = Batch::new(tx, known)?;
-    batch.look_up(commands).await?;
-    batch.add(commands).await?;
-    batch.finish().await
-}
 
 /// The author's own latest command on a record.
 #[derive(Default)]
@@ -94,136 +31,130 @@ enum Place {
     New(u64),
 }
 
-/// One `append` under way.
-struct Batch<'t> {
-    tx: &'t Transaction,
-    store: IdbObjectStore,
-    known: HashMap<CommandId, (Place, Option<Expected>)>,
-    own: BTreeMap<RecordKey, Own>,
-    /// The first command that is added, as an answer to come: its seq.
-    first: Option<Pending<'t>>,
-    first_seq: u64,
-    /// The last row that was added, as an answer to come.
-    last: Option<Pending<'t>>,
+/// Answers [`offline_core::OutboxStore::append`].
+///
+/// Ids are new as good as always. So the commands are added at once: the index of the ids refuses one that outbox or journal hold, and the
+/// transaction fails. Only then each id is looked up first. A single command is one request, and the transaction need not wait for its answer.
+pub(super) struct Append {
+    commands: Vec<NewCommand>,
+    known: Sorted<CommandId, (Place, Option<Expected>)>,
+    own: Sorted<RecordKey, Own>,
+    /// How many answers there were when everything was looked up.
+    looked_up: Option<usize>,
+    next: usize,
     added: u64,
-    /// What is added behind the first one and not asked for yet.
-    row: NewRow,
-    rows: usize,
+    first_seq: u64,
     places: Vec<(Place, Option<Expected>, bool)>,
 }
 
-impl<'t> Batch<'t> {
-    fn new(
-        tx: &'t Transaction,
-        known: HashMap<CommandId, (Place, Option<Expected>)>,
-    ) -> Result<Self, DbError> {
-        let store = tx.store(COMMANDS)?;
-        let (own, row, places) = (BTreeMap::new(), NewRow::default(), Vec::new());
-        Ok(Self {
-            tx,
-            store,
-            known,
-            own,
-            first: None,
-            first_seq: 0,
-            last: None,
-            added: 0,
-            row,
-            rows: 0,
-            places,
-        })
+impl Append {
+    pub(super) fn new(commands: Vec<NewCommand>) -> Self {
+        let (known, own, places) = (Sorted::new(), Sorted::new(), Vec::new());
+        Self { commands, known, own, looked_up: None, next: 0, added: 0, first_seq: 0, places }
     }
 
-    /// Finds the author's own commands that new ones may come after. Without such new ones it asks nothing and does not wait.
-    async fn look_up(&mut self, commands: &[NewCommand]) -> Result<(), Failure> {
-        for key in commands.iter().filter_map(chains_on) {
-            if !self.own.contains_key(key) {
-                self.own.insert(key.clone(), Own::default());
+    pub(super) fn step(
+        &mut self,
+        seen: &Seen<'_>,
+        plan: &mut Plan,
+    ) -> Result<Step<Vec<Appended>>, StoreError> {
+        if seen.answers.is_empty() {
+            *self = Self::new(std::mem::take(&mut self.commands));
+            let chaining = self.commands.iter().filter_map(chains_on);
+            self.own = chaining.map(|key| (key.clone(), Own::default())).collect();
+        }
+        if self.looked_up.is_none() {
+            if !self.look_up(seen, plan)? {
+                return Ok(Step::More);
+            }
+            self.looked_up = Some(seen.answers.len());
+        }
+        let looked_up = self.looked_up.unwrap_or_default();
+        if let Some(first) = seen.answers.get(looked_up).and_then(|answer| answer.first()) {
+            self.first_seq = first.key as u64;
+        }
+        self.add(plan)
+    }
+
+    /// Finds the author's own commands that new ones may come after and, when some may be there already, those. False when there is more to
+    /// ask for first. Mostly there is nothing to ask for.
+    fn look_up(&mut self, seen: &Seen<'_>, plan: &mut Plan) -> Result<bool, StoreError> {
+        let ids: Vec<CommandId> = match seen.again {
+            true => self.commands.iter().map(|new| new.command.command_id).collect(),
+            false => Vec::new(),
+        };
+        let (own, rest) = seen.answers.split_at((self.own.len() * 2).min(seen.answers.len()));
+        if own.is_empty() && self.own.len() > 0 {
+            for (key, _) in self.own.iter_mut() {
+                let record = key.to_string();
+                plan.read(Want::LastRow, (Store::Commands, Index::Touches), (&*record, &*record), 1);
+                journal::ask_highest(key, plan);
+            }
+            return Ok(false);
+        }
+        let Some(rows) = rows_of_ids(&ids, rest, plan) else { return Ok(false) };
+        for ((key, own), asked) in self.own.iter_mut().zip(own.chunks(2)) {
+            own.unsettled = last_touching(&asked[0], key)?;
+            own.journaled = asked[1].first().and_then(journal::highest_in);
+        }
+        let mut known = journal::by_command(rows.iter().copied())?;
+        for (id, entry) in known.iter_mut() {
+            self.known.insert(*id, (Place::At(entry.command.seq), entry.command.expected));
+        }
+        for row in rows.into_iter().filter(|row| row.key > 0) {
+            for (item, line) in Block::of(row)?.iter_mut() {
+                self.known.insert(item.id, (Place::At(item.seq), item.take(line)?.expected));
             }
         }
-        let mut asked = Vec::new();
-        for key in self.own.keys() {
-            asked.push((block::ask_last_touching(self.tx, key)?, journal::ask_highest(self.tx, key)?));
-        }
-        for ((key, own), (unsettled, journaled)) in self.own.iter_mut().zip(asked) {
-            own.unsettled = block::last_touching(unsettled.await?, key)?;
-            own.journaled = journal::highest_in(journaled.await?)?;
-        }
-        Ok(())
+        Ok(true)
     }
 
-    async fn add(&mut self, commands: &[NewCommand]) -> Result<(), Failure> {
-        for new in commands {
+    /// Adds what is left, some rows at a time. The first one is numbered by the browser, and what comes behind it counts on from there.
+    fn add(&mut self, plan: &mut Plan) -> Result<Step<Vec<Appended>>, StoreError> {
+        let mut block = NewBlock::default();
+        while self.next < self.commands.len() && plan.0.len() < ROWS_PER_TURN {
+            let new = &self.commands[self.next];
             let id = new.command.command_id;
             if let Some((place, expected)) = self.known.get(&id) {
                 self.places.push((*place, *expected, true));
+                self.next += 1;
                 continue;
             }
-            let mut command = self.with_expected(new);
-            let place = (Place::New(self.added), command.expected);
-            match (self.added, self.first.take()) {
-                (0, _) => self.first = Some(self.tx.pending(self.store.add(&NewRow::numbered(&command)))?),
-                // What comes behind the first one counts on from the number that the browser gave to it.
-                (_, Some(first)) => self.first_seq = to_number(&first.await?).unwrap_or(0),
-                (_, None) => {}
-            }
-            if self.added > 0 {
+            let mut command = with_expected(new, &self.own);
+            if self.added == 0 {
+                plan.add(NewBlock::numbered(&command));
+            } else if self.first_seq == 0 {
+                return Ok(Step::More);
+            } else {
                 command.to_mut().seq = self.seq(self.added)?;
-                self.row.push(&command);
-                if self.row.is_full() {
-                    self.add_row().await?;
+                block.push(&command, &encode(&*command));
+                if block.is_full() {
+                    plan.add(std::mem::take(&mut block).finish());
                 }
             }
-            self.added += 1;
-            self.known.insert(id, place);
-            self.places.push((place.0, place.1, false));
+            let place = (Place::New(self.added), command.expected);
             for key in &command.touches {
                 if let Some(own) = self.own.get_mut(key) {
                     own.unsettled = Some(id);
                 }
             }
+            self.known.insert(id, place);
+            self.places.push((place.0, place.1, false));
+            self.next += 1;
+            self.added += 1;
         }
-        Ok(())
+        if !block.is_empty() {
+            plan.add(block.finish());
+        }
+        match plan.0.len() {
+            0 => self.appended().map(Step::Done),
+            1 if self.added == 1 && self.next == self.commands.len() => Ok(Step::Seal),
+            // Sealed before they are answered, Firefox lets the others through when one of them fails, and WebKit does not say why it aborts.
+            _ => Ok(Step::More),
+        }
     }
 
-    fn with_expected<'c>(&self, new: &'c NewCommand) -> Cow<'c, OutboxCommand> {
-        let mut command = Cow::Borrowed(&new.command);
-        if let Some(own) = chains_on(new).and_then(|key| self.own.get(key)) {
-            let expected = chained(command.expected, own.unsettled, own.journaled);
-            if expected != command.expected {
-                command.to_mut().expected = expected;
-            }
-        }
-        command
-    }
-
-    async fn add_row(&mut self) -> Result<(), Failure> {
-        let request = self.store.add(&std::mem::take(&mut self.row).list());
-        self.rows += 1;
-        if self.rows.is_multiple_of(ROWS_PER_TURN) {
-            self.tx.pending(request)?.await?;
-        } else {
-            self.last = Some(self.tx.pending(request)?);
-        }
-        Ok(())
-    }
-
-    fn seq(&self, offset: u64) -> Result<Seq, StoreError> {
-        Seq::new(self.first_seq + offset).map_err(|_| StoreError::Corrupt { what: "sequence number" })
-    }
-
-    async fn finish(mut self) -> Result<Vec<Appended>, Failure> {
-        if !self.row.is_empty() {
-            self.add_row().await?;
-        }
-        if let Some(first) = self.first.take() {
-            self.first_seq = to_number(&first.await?).unwrap_or(0);
-        }
-        // Sealed before, Firefox lets the others through when one of them fails, and WebKit does not say why it aborts.
-        if let Some(last) = self.last.take() {
-            last.await?;
-        }
-        self.tx.seal();
+    fn appended(&self) -> Result<Vec<Appended>, StoreError> {
         let appended = |(place, expected, duplicate): &(Place, Option<Expected>, bool)| {
             let seq = match place {
                 Place::At(seq) => *seq,
@@ -233,4 +164,33 @@ impl<'t> Batch<'t> {
         };
         self.places.iter().map(appended).collect()
     }
+
+    fn seq(&self, offset: u64) -> Result<Seq, StoreError> {
+        Seq::new(self.first_seq + offset).map_err(|_| StoreError::Corrupt { what: "sequence number" })
+    }
+}
+
+/// The command with the `expected` that it is stored with.
+fn with_expected<'c>(new: &'c NewCommand, own: &Sorted<RecordKey, Own>) -> Cow<'c, OutboxCommand> {
+    let mut command = Cow::Borrowed(&new.command);
+    if let Some(own) = chains_on(new).and_then(|key| own.get(key)) {
+        let expected = chained(command.expected, own.unsettled, own.journaled);
+        if expected != command.expected {
+            command.to_mut().expected = expected;
+        }
+    }
+    command
+}
+
+/// The last command of a row that touches a record.
+fn last_touching(answer: &Answer, key: &RecordKey) -> Result<Option<CommandId>, StoreError> {
+    let mut last = None;
+    for row in answer {
+        for (item, line) in Block::of(row)?.iter_mut() {
+            if item.take(line)?.touches.contains(key) {
+                last = Some(item.id);
+            }
+        }
+    }
+    Ok(last)
 }

@@ -1,312 +1,272 @@
-//! The rows of `commands`. A row is a block: commands that were added together, so that a burst costs few requests.
+//! The rows of unsettled commands. A row is a block: commands that were added together, so that a burst costs few requests.
 //!
 //! - A row's key is the seq of the last command that was put into it, whatever has left it since. So keys are in the order of the seqs, and
 //!   a command stands in the first row whose key is not below its seq.
-//! - The browser's key generator numbers the first command of every append. Its body is the command itself, whose seq is the key; every other
-//!   body is a list of commands that know theirs. (A database of the first version has only rows of the first sort.)
+//! - The browser's key generator numbers the first command of every append. Its body is the command's JSON, and its seq is the key; every other
+//!   body has a line, begun with a line break, for each command, which knows its seq. (Up to version 2 of the layout that was a JSON list.)
 //! - That a command is IN_FLIGHT follows from the flights, not from the body: taking off and landing do not write rows.
 
-use std::collections::HashSet;
+use std::ops::Range;
 
-use js_sys::{Array, Object};
-use offline_core::{OutboxCommand, OutboxQuery, Status, StoreError};
-use offline_protocol::{CommandId, RecordKey, Seq};
-use wasm_bindgen::{JsCast, JsValue, prelude::*};
-use web_sys::{IdbCursorDirection, IdbCursorWithValue};
+use offline_core::{OutboxCommand, Status, StoreError};
+use offline_protocol::{CommandId, Seq};
 
-use super::{
-    flight::Flights,
-    keys::{self, between, encode, number, to_number},
-    schema::{BY_ID, BY_PARKED, BY_TOUCHES, COMMANDS},
-};
+use super::runs::Runs;
 use crate::{
-    idb::{DbError, Failure, Pending, Transaction},
-    read::{read, read_list},
-    runs::Runs,
+    idb::{Index, NewRow, Plan, Request, Row, Store, Want},
+    read::{FromJson, read, read_list},
 };
 
 /// Commands in a row: enough that a burst needs few requests, few enough that one that is parked is rewritten quickly.
-const COMMANDS_PER_ROW: usize = 64;
+pub(super) const COMMANDS_PER_ROW: usize = 64;
 
 /// From this size on a row takes no further command, in bytes.
 const FULL_ROW: usize = 64 * 1024;
 
-/// How many rows are read at first when nobody knows how many commands they hold.
-const FIRST_ROWS: usize = 24;
+/// The keys of unsettled commands.
+pub(super) const UNSETTLED: (i64, i64) = (1, i64::MAX);
 
 /// Up to how many ids are looked up one by one.
 const FEW: usize = 4;
 
-/// How many rows between the first and the last asked one may be of no interest before single requests are cheaper.
-const SPARE: usize = 32;
-
 const CORRUPT: StoreError = StoreError::Corrupt { what: "command" };
 
-#[wasm_bindgen]
-extern "C" {
-    /// A row of `commands`. Beside the body it has only what an index needs.
-    #[wasm_bindgen(extends = Object)]
-    type CommandRow;
+/// JSON for a store.
+pub(super) fn encode<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("BUG: stored types always have a JSON form")
+}
 
-    #[wasm_bindgen(method, getter)]
-    fn seq(this: &CommandRow) -> f64;
-    #[wasm_bindgen(method, setter)]
-    fn set_seq(this: &CommandRow, seq: f64);
-    #[wasm_bindgen(method, setter)]
-    fn set_id(this: &CommandRow, ids: &Array);
-    #[wasm_bindgen(method, setter)]
-    fn set_touches(this: &CommandRow, touches: &Array);
-    #[wasm_bindgen(method, setter)]
-    fn set_parked(this: &CommandRow, parked: f64);
-    #[wasm_bindgen(method, getter)]
-    fn body(this: &CommandRow) -> String;
-    #[wasm_bindgen(method, setter)]
-    fn set_body(this: &CommandRow, body: &str);
+/// Adds a line.
+pub(super) fn add_line(lines: &mut String, line: &str) {
+    if !lines.is_empty() {
+        lines.push('\n');
+    }
+    lines.push_str(line);
 }
 
 /// A row that is being written.
 #[derive(Default)]
-pub(super) struct NewRow {
-    ids: Array,
-    touches: Array,
-    parked: bool,
-    bodies: String,
+pub(super) struct NewBlock {
+    row: NewRow,
     count: usize,
-    last: u64,
 }
 
-impl NewRow {
+impl NewBlock {
     /// The row of one command that the browser numbers.
-    pub(super) fn numbered(command: &OutboxCommand) -> JsValue {
-        let mut row = Self::default();
-        row.push(command);
-        row.finish(None, &row.bodies)
+    pub(super) fn numbered(command: &OutboxCommand) -> NewRow {
+        let mut block = Self::default();
+        block.push(command, "");
+        NewRow { key: 0, body: encode(command), ..block.row }
     }
 
-    /// Adds a command that knows its seq.
-    pub(super) fn push(&mut self, command: &OutboxCommand) {
-        self.ids.push(&command.command_id.to_string().into());
-        for key in &command.touches {
-            self.touches.push(&key.to_string().into());
-        }
-        self.parked |= command.status.is_parked();
-        self.bodies.push_str(if self.count == 0 { "" } else { "," });
-        self.bodies.push_str(&encode(command));
+    /// Adds a command that knows its seq, `line` being its JSON.
+    pub(super) fn push(&mut self, command: &OutboxCommand, line: &str) {
+        let row = &mut self.row;
+        add_line(&mut row.ids, &command.command_id.to_string());
+        command.touches.iter().for_each(|key| add_line(&mut row.touches, &key.to_string()));
+        row.parked |= command.status.is_parked();
+        row.body.push('\n');
+        row.body.push_str(line);
+        row.key = command.seq.get() as i64;
         self.count += 1;
-        self.last = command.seq.get();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// Whether it should take no further command.
     pub(super) fn is_full(&self) -> bool {
-        self.count >= COMMANDS_PER_ROW || self.bodies.len() >= FULL_ROW
+        self.count >= COMMANDS_PER_ROW || self.row.body.len() >= FULL_ROW
     }
 
-    /// The row of these commands, under the seq of the last one.
-    pub(super) fn list(&self) -> JsValue {
-        self.list_under(self.last)
-    }
-
-    fn list_under(&self, key: u64) -> JsValue {
-        self.finish(Some(key), &format!("[{}]", self.bodies))
-    }
-
-    fn finish(&self, key: Option<u64>, body: &str) -> JsValue {
-        let row: CommandRow = Object::new().unchecked_into();
-        if let Some(key) = key {
-            row.set_seq(key as f64);
-        }
-        row.set_id(&self.ids);
-        row.set_touches(&self.touches);
-        if self.parked {
-            row.set_parked(1.0);
-        }
-        row.set_body(body);
-        row.into()
+    /// The row, under the seq of its last command.
+    pub(super) fn finish(self) -> NewRow {
+        self.row
     }
 }
 
 /// A row as it was read.
 pub(super) struct Block {
-    pub(super) key: u64,
+    pub(super) key: i64,
     /// In the order of their seqs.
-    pub(super) commands: Vec<OutboxCommand>,
+    pub(super) items: Vec<Item>,
+    text: String,
+}
+
+/// A command of a block.
+pub(super) struct Item {
+    pub(super) id: CommandId,
+    pub(super) seq: Seq,
+    /// As it is stored, PENDING while it is in a flight; it may be taken out and is read again when it is needed.
+    command: Option<OutboxCommand>,
+    line: Range<usize>,
+}
+
+/// What becomes of a command of a block.
+#[expect(clippy::large_enum_variant, reason = "it is looked at at once")]
+pub(super) enum Fate {
+    Stays,
+    Becomes(OutboxCommand),
+    Leaves,
+}
+
+impl Item {
+    fn new(mut command: OutboxCommand, line: Range<usize>) -> Self {
+        if command.status == Status::InFlight {
+            command.status = Status::Pending;
+        }
+        Self { id: command.command_id, seq: command.seq, command: Some(command), line }
+    }
+
+    /// Takes the command out, `line` being its JSON.
+    pub(super) fn take(&mut self, line: &str) -> Result<OutboxCommand, StoreError> {
+        if let Some(command) = self.command.take() {
+            return Ok(command);
+        }
+        let mut command: OutboxCommand = read(line).ok_or(CORRUPT)?;
+        command.seq = self.seq;
+        Self::new(command, 0..0).command.ok_or(CORRUPT)
+    }
+
+    /// A copy of the command, while it was not taken out.
+    pub(super) fn copy(&self) -> Option<OutboxCommand> {
+        self.command.clone()
+    }
 }
 
 impl Block {
-    /// Reads a row; those of its commands are IN_FLIGHT that one of the flights names.
-    pub(super) fn of(row: &JsValue, flights: &Flights) -> Result<Self, StoreError> {
-        let row: &CommandRow = row.unchecked_ref();
-        let (key, body) = (to_number(&row.seq().into()).unwrap_or(0), row.body());
-        let mut commands: Vec<OutboxCommand>;
-        if body.starts_with('[') {
-            commands = read_list(&body).ok_or(CORRUPT)?;
+    /// Reads a row.
+    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
+        let is_numbered = row.text.starts_with('{');
+        let (text, commands): (String, Vec<OutboxCommand>) = if row.text.starts_with('[') {
+            let commands = read_list::<OutboxCommand>(&row.text).ok_or(CORRUPT)?;
+            let mut text = String::new();
+            commands.iter().for_each(|command| add_line(&mut text, &encode(command)));
+            (text, commands)
         } else {
-            commands = vec![read(&body).ok_or(CORRUPT)?];
-            commands[0].seq = Seq::new(key).map_err(|_| CORRUPT)?;
+            let text = row.text.trim_start_matches('\n').to_owned();
+            let commands = read_lines(&text).ok_or(CORRUPT)?;
+            (text, commands)
+        };
+        let mut start = 0;
+        let mut items = Vec::with_capacity(commands.len());
+        for (line, mut command) in text.split('\n').zip(commands) {
+            if is_numbered {
+                command.seq = Seq::new(row.key as u64).map_err(|_| CORRUPT)?;
+            }
+            items.push(Item::new(command, start..start + line.len()));
+            start += line.len() + 1;
         }
-        for command in &mut commands {
-            command.status = match command.status {
-                Status::InFlight | Status::Pending if flights.contain(command.seq.get()) => Status::InFlight,
-                Status::InFlight => Status::Pending,
-                other => other,
-            };
-        }
-        Ok(Self { key, commands })
+        Ok(Self { key: row.key, items, text })
     }
 
-    fn all_of(rows: JsValue, flights: &Flights) -> Result<Vec<Self>, Failure> {
-        let rows: Array = rows.unchecked_into();
-        rows.iter().map(|row| Ok(Self::of(&row, flights)?)).collect()
+    /// Its commands with their JSON.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&mut Item, &str)> {
+        let text = &self.text;
+        self.items.iter_mut().map(|item| {
+            let line = text.get(item.line.clone()).unwrap_or_default();
+            (item, line)
+        })
     }
-}
 
-/// Puts changed blocks back in their places; empty ones are deleted.
-pub(super) fn put(tx: &Transaction, blocks: &[Block]) -> Result<(), DbError> {
-    let store = tx.store(COMMANDS)?;
-    let (empty, rest): (Vec<&Block>, Vec<&Block>) =
-        blocks.iter().partition(|block| block.commands.is_empty());
-    let empty: Runs = empty.into_iter().map(|block| block.key).collect();
-    for (first, last) in empty.iter() {
-        store.delete(&between(&number(*first), &number(*last))?).map_err(DbError::thrown)?;
-    }
-    for block in rest {
-        let mut row = NewRow::default();
-        block.commands.iter().for_each(|command| row.push(command));
-        store.put(&row.list_under(block.key)).map_err(DbError::thrown)?;
-    }
-    Ok(())
-}
-
-/// Answers [`offline_core::OutboxStore::list`].
-pub(super) async fn list(tx: &Transaction, query: &OutboxQuery) -> Result<Vec<OutboxCommand>, Failure> {
-    let flights = Flights::from_answer(&Flights::ask(tx)?.await?)?;
-    let store = tx.store(COMMANDS)?;
-    let index = |name| store.index(name).map_err(DbError::thrown);
-    match query {
-        OutboxQuery::Seq { after, limit } => page(tx, after.map_or(0, Seq::get), *limit, &flights).await,
-        OutboxQuery::Ids(ids) => {
-            let wanted: HashSet<CommandId> = ids.iter().copied().collect();
-            let blocks = of_ids(tx, ids, &flights).await?;
-            Ok(commands(blocks, |command| wanted.contains(&command.command_id)))
+    /// Puts it back with what is to become of each command; when nothing changes it stays as it is, and when all leave it goes to `gone`.
+    pub(super) fn rewrite(
+        mut self,
+        decide: &mut dyn FnMut(&mut Item, &str) -> Result<Fate, StoreError>,
+        gone: &mut Runs,
+        plan: &mut Plan,
+    ) -> Result<(), StoreError> {
+        let mut rest = NewBlock::default();
+        let mut changed = false;
+        for (item, line) in self.iter_mut() {
+            let fate = decide(item, line)?;
+            changed |= !matches!(fate, Fate::Stays);
+            match fate {
+                Fate::Stays => rest.push(&item.take(line)?, line),
+                Fate::Becomes(command) => rest.push(&command, &encode(&command)),
+                Fate::Leaves => {}
+            }
         }
-        OutboxQuery::Record(key) => {
-            let rows = tx.pending(index(BY_TOUCHES)?.get_all_with_key(&key.to_string().into()))?.await?;
-            Ok(commands(Block::all_of(rows, &flights)?, |command| command.touches.contains(key)))
+        if changed && rest.is_empty() {
+            gone.add(self.key);
+        } else if changed {
+            plan.0.push(Request::Put(NewRow { key: self.key, ..rest.finish() }));
         }
-        OutboxQuery::Parked => {
-            let rows = tx.pending(index(BY_PARKED)?.get_all())?.await?;
-            Ok(commands(Block::all_of(rows, &flights)?, |command| command.status.is_parked()))
-        }
+        Ok(())
     }
 }
 
-fn commands(blocks: Vec<Block>, wanted: impl Fn(&OutboxCommand) -> bool) -> Vec<OutboxCommand> {
-    let mut found: Vec<OutboxCommand> = blocks.into_iter().flat_map(|block| block.commands).collect();
-    found.retain(wanted);
-    found
+/// Deletes rows.
+pub(super) fn delete(keys: &Runs, plan: &mut Plan) {
+    keys.iter().for_each(|run| plan.delete(Store::Commands, run));
 }
 
-/// Those after `after`, at most `limit`. Reads a few rows first, and from what these hold guesses how many more it needs.
-async fn page(
-    tx: &Transaction,
-    after: u64,
-    limit: usize,
-    flights: &Flights,
-) -> Result<Vec<OutboxCommand>, Failure> {
-    let store = tx.store(COMMANDS)?;
-    let (mut found, mut last, mut read) = (Vec::new(), after, 0);
-    let mut rows = limit.min(FIRST_ROWS);
-    while found.len() < limit {
-        let asked = u32::try_from(rows).unwrap_or(u32::MAX);
-        let answer = tx.pending(store.get_all_with_key_and_limit(&keys::after(&number(last))?, asked))?;
-        let blocks = Block::all_of(answer.await?, flights)?;
-        let (count, end) = (blocks.len(), blocks.last().map_or(last, |block| block.key));
-        found.append(&mut commands(blocks, |command| command.seq.get() > after));
-        if count < rows {
-            break;
+/// One `T` a line.
+pub(super) fn read_lines<T: FromJson>(text: &str) -> Option<Vec<T>> {
+    text.split('\n').map(read).collect()
+}
+
+/// How many more rows to read when `pages` were asked for, `first` rows at first, and `wanted` things are to be found in them; nothing when that is enough, or
+/// all there is. From what the rows hold follows how many more are needed.
+pub(super) fn rows_missing(pages: &[Vec<Row>], first: usize, wanted: usize) -> Option<usize> {
+    let (mut asked, mut rows, mut found) = (first, 0, 0);
+    for page in pages {
+        rows += page.len();
+        found += page.iter().map(|row| row.size).sum::<usize>();
+        if page.len() < asked || found >= wanted {
+            return None;
         }
-        (last, read) = (end, read + count);
-        let in_a_row = (found.len() / read).max(1);
-        rows = limit.saturating_sub(found.len()) / in_a_row + 1;
+        asked = (wanted - found) / (found / rows).max(1) + 1;
     }
-    found.truncate(limit);
-    Ok(found)
+    Some(asked)
 }
 
-/// The blocks that hold these commands, as far as they are there, in the order of their keys.
-pub(super) async fn of_ids(
-    tx: &Transaction,
+/// The rows, of unsettled commands and of the journal, that hold these ids, as far as they are there, in the order of their keys. Nothing when
+/// there is more to ask for first.
+pub(super) fn rows_of_ids<'a>(
     ids: &[CommandId],
-    flights: &Flights,
-) -> Result<Vec<Block>, Failure> {
-    let index = tx.store(COMMANDS)?.index(BY_ID).map_err(DbError::thrown)?;
-    let ask_key = |id: &CommandId| tx.pending(index.get_key(&id.to_string().into()));
-    let mut missing: HashSet<CommandId> = ids.iter().copied().collect();
-    let mut found = Vec::new();
-    // Ids that are asked for together are likely neighbours: then two round trips do for any number of them.
-    if let [first, .., last] = ids
-        && missing.len() > FEW
-    {
-        let (first, last) = (ask_key(first)?, ask_key(last)?);
-        if let (Some(first), Some(last)) = (to_number(&first.await?), to_number(&last.await?)) {
-            let limit = u32::try_from(ids.len() + SPARE).unwrap_or(u32::MAX);
-            let range = between(&number(first.min(last)), &number(first.max(last)))?;
-            let rows = tx.store(COMMANDS)?.get_all_with_key_and_limit(&range, limit);
-            found = Block::all_of(tx.pending(rows)?.await?, flights)?;
+    answers: &'a [Vec<Row>],
+    plan: &mut Plan,
+) -> Option<Vec<&'a Row>> {
+    let by_id = (Store::Commands, Index::Id);
+    let one_by_one = |plan: &mut Plan| {
+        for id in ids {
+            let id = id.to_string();
+            plan.read(Want::Keys, by_id, (&*id, &*id), 1);
         }
-        found.retain(|block| {
-            let known = missing.len();
-            block.commands.iter().for_each(|command| _ = missing.remove(&command.command_id));
-            missing.len() < known
-        });
+    };
+    let few = ids.len() <= FEW;
+    // Ids that are asked for together are likely neighbours; if they are not, too many are found between them.
+    let neighbours = ids.len() * 2 + COMMANDS_PER_ROW;
+    if answers.is_empty() {
+        if few {
+            one_by_one(plan);
+        } else if let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) {
+            plan.read(Want::Keys, by_id, (first.to_string(), last.to_string()), neighbours);
+        }
+        return ids.is_empty().then(Vec::new);
     }
-    let asked: Result<Vec<Pending<'_>>, DbError> = missing.iter().map(ask_key).collect();
-    let mut keys = Vec::new();
-    for key in asked? {
-        keys.extend(to_number(&key.await?));
+    let (mut keys, mut rows) = answers.split_at(if few { ids.len() } else { 1 });
+    if !few && keys.iter().any(|keys| keys.len() >= neighbours) {
+        if rows.is_empty() {
+            one_by_one(plan);
+            return None;
+        }
+        (keys, rows) = rows.split_at(ids.len());
     }
-    for block in of_keys(tx, &keys.into_iter().collect(), flights).await? {
-        let place = found.partition_point(|other| other.key < block.key);
-        found.insert(place, block);
+    let mut runs = Runs::default();
+    keys.iter().flatten().for_each(|row| runs.add(row.key));
+    if rows.is_empty() && runs.len() > 0 {
+        ask_rows(&runs, plan);
+        return None;
     }
-    Ok(found)
+    Some(rows.iter().flatten().collect())
 }
 
-/// The blocks of these keys, in their order.
-pub(super) async fn of_keys(tx: &Transaction, keys: &Runs, flights: &Flights) -> Result<Vec<Block>, Failure> {
-    let store = tx.store(COMMANDS)?;
-    let asked: Result<Vec<Pending<'_>>, DbError> = keys
-        .iter()
-        .map(|(first, last)| tx.pending(store.get_all_with_key(&between(&number(*first), &number(*last))?)))
-        .collect();
-    let mut blocks = Vec::new();
-    for answer in asked? {
-        blocks.append(&mut Block::all_of(answer.await?, flights)?);
+/// Asks for the rows of these keys.
+pub(super) fn ask_rows(keys: &Runs, plan: &mut Plan) {
+    for run in keys.iter() {
+        plan.read(Want::Rows, (Store::Commands, Index::Primary), run, usize::MAX);
     }
-    Ok(blocks)
-}
-
-/// The row that holds this command, as an answer to come; undefined when there is none.
-pub(super) fn ask_row(tx: &Transaction, id: CommandId) -> Result<Pending<'_>, DbError> {
-    let index = tx.store(COMMANDS)?.index(BY_ID).map_err(DbError::thrown)?;
-    tx.pending(index.get(&id.to_string().into()))
-}
-
-/// The row of the last command that touches a record, as an answer to come.
-pub(super) fn ask_last_touching<'t>(tx: &'t Transaction, key: &RecordKey) -> Result<Pending<'t>, DbError> {
-    let index = tx.store(COMMANDS)?.index(BY_TOUCHES).map_err(DbError::thrown)?;
-    let key = key.to_string().into();
-    tx.pending(index.open_cursor_with_range_and_direction(&key, IdbCursorDirection::Prev))
-}
-
-/// The command in the answer to [`ask_last_touching`].
-pub(super) fn last_touching(answer: JsValue, key: &RecordKey) -> Result<Option<CommandId>, Failure> {
-    let Ok(cursor) = answer.dyn_into::<IdbCursorWithValue>() else { return Ok(None) };
-    let block = Block::of(&cursor.value().map_err(DbError::thrown)?, &Flights::default())?;
-    let last = block.commands.iter().rev().find(|command| command.touches.contains(key));
-    Ok(last.map(|command| command.command_id))
 }

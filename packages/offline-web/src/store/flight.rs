@@ -1,66 +1,59 @@
-use std::collections::HashSet;
-
-use js_sys::Array;
 use offline_core::{
-    Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status,
+    Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status, StoreError,
     store_rules::{self, Settled},
 };
 use offline_protocol::CommandId;
-use serde::Serialize;
-use wasm_bindgen::{JsCast, JsValue};
 
 use super::{
-    block::{self, Block},
-    journal,
-    keys::{decode, encode},
+    block::{self, Block, Fate, Item, ask_rows, rows_of_ids},
+    journal::Entries,
     lease::LeaseRow,
+    memory::Memory,
     meta::Tally,
-    schema::FLIGHTS,
-};
-use crate::{
-    idb::{DbError, Failure, Pending, Transaction},
-    pick::Pick,
-    read::{Fields, FromJson},
     runs::Runs,
+    sorted::Sorted,
 };
+use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
 
-/// A row of `flights`, as JSON text.
-#[derive(Serialize)]
+/// A flight as it is stored: the seqs of its commands, and the keys of the rows that hold them.
 struct FlightRow {
-    /// Its commands.
     seqs: Runs,
-    /// The keys of the rows of `commands` that hold them.
     rows: Runs,
 }
 
-impl FromJson for FlightRow {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        let seqs = Runs::stored(fields.pairs("seqs"));
-        // In the first version a row held one command, under its seq.
-        let rows = if fields.has("rows") { Runs::stored(fields.pairs("rows")) } else { seqs.clone() };
-        Self { seqs, rows }
+impl FlightRow {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        let parts =
+            row.text.split_once(' ').and_then(|(seqs, rows)| Runs::parse(seqs).zip(Runs::parse(rows)));
+        let (seqs, rows) = parts.ok_or(StoreError::Corrupt { what: "flight" })?;
+        Ok(Self { seqs, rows })
     }
 }
 
-/// Every flight of the partition.
-#[derive(Default)]
+/// Flights of the partition.
 pub(super) struct Flights(Vec<FlightRow>);
 
 impl Flights {
-    /// Reads them; ask first, await later.
-    pub(super) fn ask(tx: &Transaction) -> Result<Pending<'_>, DbError> {
-        tx.pending(tx.store(FLIGHTS)?.get_all())
+    /// Asks for all.
+    pub(super) fn ask(plan: &mut Plan) {
+        plan.read(Want::Rows, (Store::Flights, Index::Primary), ("", "\u{ffff}"), usize::MAX);
     }
 
     /// The answer to [`Flights::ask`].
-    pub(super) fn from_answer(answer: &JsValue) -> Result<Self, Failure> {
-        let rows: &Array = answer.unchecked_ref();
-        Ok(Self(rows.iter().map(|row| flight_row(&row)).collect::<Result<_, _>>()?))
+    pub(super) fn of(answer: &Answer) -> Result<Self, StoreError> {
+        Ok(Self(answer.iter().map(FlightRow::of).collect::<Result<_, _>>()?))
     }
 
-    /// Whether the command of that seq is in one.
-    pub(super) fn contain(&self, seq: u64) -> bool {
-        self.0.iter().any(|flight| flight.seqs.contains(seq))
+    /// The command, IN_FLIGHT if it is in one of these.
+    pub(super) fn marked(&self, mut command: OutboxCommand) -> OutboxCommand {
+        if command.status == Status::Pending && self.contain(command.seq.get()) {
+            command.status = Status::InFlight;
+        }
+        command
+    }
+
+    fn contain(&self, seq: u64) -> bool {
+        self.0.iter().any(|flight| flight.seqs.contains(seq as i64))
     }
 
     /// How many commands are in one.
@@ -69,100 +62,154 @@ impl Flights {
     }
 }
 
-fn flight_row(answer: &JsValue) -> Result<FlightRow, Failure> {
-    Ok(decode(&answer.as_string().unwrap_or_default(), "flight")?)
+fn name(id: FlightId) -> String {
+    id.0.to_string()
 }
 
-fn key(id: FlightId) -> JsValue {
-    id.0.to_string().into()
-}
-
-pub(super) async fn take_off(tx: &Transaction, flight: &Flight) -> Result<Vec<OutboxCommand>, Failure> {
-    let (lease, flights) = (LeaseRow::ask(tx)?, Flights::ask(tx)?);
-    LeaseRow::from_answer(&lease.await?)?.check(flight.fence)?;
-    let flights = Flights::from_answer(&flights.await?)?;
-    let wanted: HashSet<CommandId> = flight.commands.iter().copied().collect();
-    let (mut taken, mut rows) = (Vec::new(), Vec::new());
-    for block in block::of_ids(tx, &flight.commands, &flights).await? {
-        let before = taken.len();
-        let asked = block.commands.into_iter().filter(|command| wanted.contains(&command.command_id));
-        taken.extend(asked.filter_map(store_rules::taken_off));
-        rows.extend((taken.len() > before).then_some(block.key));
+/// Answers [`offline_core::OutboxStore::take_off`].
+pub(super) fn take_off(
+    flight: &Flight,
+    memory: &Memory,
+    seen: &Seen<'_>,
+    plan: &mut Plan,
+) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
+    let [lease, flights, tally, rest @ ..] = seen.answers else {
+        LeaseRow::ask(plan);
+        Flights::ask(plan);
+        Tally::ask(plan);
+        return Ok(Step::More);
+    };
+    LeaseRow::of(lease)?.check(flight.fence)?;
+    let (flights, edits) = (Flights::of(flights)?, Tally::of(tally)?.edits);
+    let wanted: Sorted<CommandId, ()> = flight.commands.iter().map(|id| (*id, ())).collect();
+    let mut memory = memory.look();
+    if !rest.is_empty() || !memory.holds(edits, &wanted) {
+        let Some(rows) = rows_of_ids(&flight.commands, rest, plan) else { return Ok(Step::More) };
+        let blocks = rows.into_iter().filter(|row| row.key > 0).map(Block::of).collect::<Result<_, _>>()?;
+        memory.keep(edits, blocks);
     }
-    if !taken.is_empty() {
-        let seqs = taken.iter().map(|command| command.seq.get()).collect();
-        let row = encode(&FlightRow { seqs, rows: rows.into_iter().collect() });
-        tx.store(FLIGHTS)?.put_with_key(&row.into(), &key(flight.flight_id)).map_err(DbError::thrown)?;
-    }
-    Ok(taken)
-}
-
-pub(super) async fn settle(tx: &Transaction, settlement: &Settlement) -> Result<bool, Failure> {
-    let store = tx.store(FLIGHTS)?;
-    let (lease, tally) = (LeaseRow::ask(tx)?, Tally::ask(tx)?);
-    let flight = tx.pending(store.get(&key(settlement.flight_id)))?;
-    LeaseRow::from_answer(&lease.await?)?.check(settlement.fence)?;
-    let mut tally = Tally::from_answer(&tally.await?)?;
-    let flight = flight.await?;
-    if flight.is_undefined() {
-        return Ok(false);
-    }
-    let flight = flight_row(&flight)?;
-    let rows = flight.rows.clone();
-    let alone = Flights(vec![flight]);
-    let blocks = block::of_keys(tx, &rows, &alone).await?;
-    let mut changes = Pick::new(settlement.changes.iter().collect());
-    let (mut entries, mut changed_blocks) = (Vec::new(), Vec::new());
-    for block in blocks {
-        let mut rest = Block { key: block.key, commands: Vec::new() };
-        let mut changed = false;
-        for command in block.commands {
-            let change = changes.take(|(id, _)| *id == command.command_id);
-            changed |= change.is_some();
-            let settled = match change {
-                Some((_, change)) => store_rules::settled(command, Change::clone(change), settlement.at),
-                None => Settled::Stays(command),
-            };
-            match settled {
-                Settled::Stays(command) => {
-                    if change.is_some() {
-                        tally.park(command.status);
-                    }
-                    rest.commands.push(command);
-                }
-                Settled::Leaves(entry) => {
-                    tally.remove(entry.command.seq.get(), entry.command.status);
-                    entries.push(entry);
-                }
+    let (mut taken, mut seqs, mut rows) = (Vec::new(), Runs::default(), Runs::default());
+    for block in &mut memory.blocks {
+        let key = block.key;
+        for (item, line) in block.iter_mut().filter(|(item, _)| wanted.get(&item.id).is_some()) {
+            if let Some(command) = store_rules::taken_off(flights.marked(item.take(line)?)) {
+                taken.push(command);
+                seqs.add(item.seq.get() as i64);
+                rows.add(key);
             }
         }
-        if changed {
-            changed_blocks.push(rest);
-        }
     }
-    block::put(tx, &changed_blocks)?;
-    journal::write(tx, &entries)?;
-    tally.put(tx)?;
-    store.delete(&key(settlement.flight_id)).map_err(DbError::thrown)?;
-    Ok(true)
+    if !taken.is_empty() {
+        plan.put_text(Store::Flights, &name(flight.flight_id), format!("{seqs} {rows}"));
+    }
+    Ok(Step::Done(taken))
 }
 
-pub(super) async fn recover(tx: &Transaction, fence: Fence) -> Result<Vec<CommandId>, Failure> {
-    let (lease, flights) = (LeaseRow::ask(tx)?, Flights::ask(tx)?);
-    LeaseRow::from_answer(&lease.await?)?.check(fence)?;
-    let flights = Flights::from_answer(&flights.await?)?;
-    let keys =
-        |flight: &FlightRow| flight.rows.iter().flat_map(|(first, last)| *first..=*last).collect::<Vec<_>>();
-    let rows: Runs = flights.0.iter().flat_map(keys).collect();
-    let mut blocks = block::of_keys(tx, &rows, &flights).await?;
-    tx.store(FLIGHTS)?.clear().map_err(DbError::thrown)?;
-    let mut ids = Vec::new();
-    for block in &mut blocks {
-        for command in block.commands.iter_mut().filter(|command| command.status == Status::InFlight) {
-            *command = store_rules::recovered(command.clone());
-            ids.push(command.command_id);
-        }
+/// Answers [`offline_core::OutboxStore::settle`].
+pub(super) fn settle(
+    settlement: &Settlement,
+    memory: &Memory,
+    seen: &Seen<'_>,
+    plan: &mut Plan,
+) -> Result<Step<bool>, StoreError> {
+    let name = name(settlement.flight_id);
+    let [lease, tally, flight, rest @ ..] = seen.answers else {
+        LeaseRow::ask(plan);
+        Tally::ask(plan);
+        plan.text(Store::Flights, &name);
+        return Ok(Step::More);
+    };
+    LeaseRow::of(lease)?.check(settlement.fence)?;
+    let mut tally = Tally::of(tally)?;
+    let Some(flight) = flight.first() else { return Ok(Step::Done(false)) };
+    let flight = FlightRow::of(flight)?;
+    let known = memory.look().take(tally.edits, &flight.rows).filter(|_| rest.is_empty());
+    if known.is_none() && rest.is_empty() && flight.rows.len() > 0 {
+        ask_rows(&flight.rows, plan);
+        return Ok(Step::More);
     }
-    block::put(tx, &blocks)?;
-    Ok(ids)
+    let blocks = match known {
+        Some(blocks) => blocks,
+        None => rest.iter().flatten().map(Block::of).collect::<Result<_, _>>()?,
+    };
+    let changes: Sorted<CommandId, &Change> =
+        settlement.changes.iter().map(|(id, change)| (*id, change)).collect();
+    let alone = Flights(vec![flight]);
+    let (mut entries, mut gone) = (Entries::default(), Runs::default());
+    let mut decide = |item: &mut Item, line: &str| {
+        // What is not of this flight is left alone.
+        let change = changes.get(&item.id).filter(|_| alone.contain(item.seq.get()));
+        let Some(change) = change else { return Ok(Fate::Stays) };
+        if let Change::Applied(applied) = change {
+            entries.applied(item, line, applied, settlement.at);
+            tally.remove(item.seq.get(), Status::InFlight);
+            return Ok(Fate::Leaves);
+        }
+        let command = alone.marked(item.take(line)?);
+        Ok(match store_rules::settled(command, Change::clone(change), settlement.at) {
+            Settled::Stays(command) => {
+                tally.park(command.status);
+                Fate::Becomes(command)
+            }
+            Settled::Leaves(entry) => {
+                entries.push(&entry);
+                tally.remove(item.seq.get(), Status::InFlight);
+                Fate::Leaves
+            }
+        })
+    };
+    for block in blocks {
+        block.rewrite(&mut decide, &mut gone, plan)?;
+    }
+    block::delete(&gone, plan);
+    entries.write(&mut tally, plan);
+    tally.edits += 1;
+    tally.put(plan);
+    plan.delete(Store::Flights, (&*name, &*name));
+    Ok(Step::Done(true))
+}
+
+/// Answers [`offline_core::OutboxStore::recover`].
+pub(super) fn recover(
+    fence: Fence,
+    seen: &Seen<'_>,
+    plan: &mut Plan,
+) -> Result<Step<Vec<CommandId>>, StoreError> {
+    let [lease, flights, tally, rest @ ..] = seen.answers else {
+        LeaseRow::ask(plan);
+        Flights::ask(plan);
+        Tally::ask(plan);
+        return Ok(Step::More);
+    };
+    LeaseRow::of(lease)?.check(fence)?;
+    let flights = Flights::of(flights)?;
+    if rest.is_empty() && flights.len() > 0 {
+        let mut rows = Runs::default();
+        flights
+            .0
+            .iter()
+            .flat_map(|flight| flight.rows.iter())
+            .for_each(|(first, last)| (first..=last).for_each(|key| rows.add(key)));
+        ask_rows(&rows, plan);
+        return Ok(Step::More);
+    }
+    let mut ids = Vec::new();
+    let mut decide = |item: &mut Item, line: &str| {
+        let command = flights.marked(item.take(line)?);
+        if command.status != Status::InFlight {
+            return Ok(Fate::Stays);
+        }
+        ids.push(item.id);
+        Ok(Fate::Becomes(store_rules::recovered(command)))
+    };
+    for row in rest.iter().flatten() {
+        Block::of(row)?.rewrite(&mut decide, &mut Runs::default(), plan)?;
+    }
+    if !ids.is_empty() {
+        plan.delete(Store::Flights, ("", "\u{ffff}"));
+        let mut tally = Tally::of(tally)?;
+        tally.edits += 1;
+        tally.put(plan);
+    }
+    Ok(Step::Done(ids))
 }

@@ -1,214 +1,227 @@
-use js_sys::{Array, Object};
-use offline_core::{JournalEntry, JournalOutcome, JournalQuery, StoreError};
-use offline_protocol::{CommandId, RecordKey, Version};
-use wasm_bindgen::{JsCast, JsValue, prelude::*};
-use web_sys::{IdbCursorDirection, IdbCursorWithValue};
+//! The journal's rows. A row holds up to 64 entries, a line each, in the order of settling; its key is the number of its last entry, counted from
+//! the first one that ever was, and negative: so the latest come first, and what is too old is one range.
+//!
+//! They stand in the store of the unsettled commands, for the index of the ids is one for both: a command that has left is refused like one that is there.
+
+use offline_core::{Applied, JournalEntry, JournalOutcome, JournalQuery, OutboxCommand, StoreError};
+use offline_protocol::{ChangeSeq, CommandId, RecordKey, RecordVersion, Seq, Timestamp, Version};
+use serde::Serialize;
 
 use super::{
-    keys::{after, between, encode, number, starting_with, to_number, up_to},
+    block::Item,
+    block::{add_line, encode, read_lines, rows_missing, rows_of_ids},
     meta::Tally,
-    schema::{BY_ID, BY_VERSIONS, JOURNAL},
+    sorted::Sorted,
 };
 use crate::{
-    idb::{DbError, Failure, Pending, Transaction},
-    read::read_list,
+    idb::{Index, NewRow, Plan, Request, Row, Seen, Step, Store, Want},
+    read::{Fields, FromJson, read_list},
 };
 
 /// Entries in a row: enough that a large batch needs few requests, few enough that one entry is read quickly.
 const ENTRIES_PER_ROW: usize = 64;
 
-/// Rows that are read at a time when old entries are looked for.
-const ROWS_PER_READ: u32 = 32;
+/// The keys of the journal.
+const JOURNALED: (i64, i64) = (i64::MIN, -1);
 
-#[wasm_bindgen]
-extern "C" {
-    /// A row of `journal`: entries in the order of settling, and what the indexes need.
-    #[wasm_bindgen(extends = Object)]
-    type JournalRow;
+/// An entry as it is stored: as it is, or an applied command as it stood in the outbox with what the server said of it.
+struct Line(JournalEntry);
 
-    /// Its place, given by the store.
-    #[wasm_bindgen(method, getter)]
-    fn at(this: &JournalRow) -> f64;
-    #[wasm_bindgen(method, setter)]
-    fn set_at(this: &JournalRow, at: f64);
-    /// How many entries it has.
-    #[wasm_bindgen(method, getter)]
-    fn size(this: &JournalRow) -> f64;
-    #[wasm_bindgen(method, setter)]
-    fn set_size(this: &JournalRow, size: f64);
-    #[wasm_bindgen(method, setter)]
-    fn set_id(this: &JournalRow, ids: &Array);
-    #[wasm_bindgen(method, setter)]
-    fn set_versions(this: &JournalRow, versions: &Array);
-    #[wasm_bindgen(method, getter)]
-    fn body(this: &JournalRow) -> String;
-    #[wasm_bindgen(method, setter)]
-    fn set_body(this: &JournalRow, body: &str);
+/// What stands behind the command in a line of the second sort.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Said<'a> {
+    seq: Seq,
+    versions: &'a [RecordVersion],
+    change_seq: ChangeSeq,
+    replayed: bool,
+    attempts: u32,
+    settled_at: Timestamp,
 }
 
-impl JournalRow {
-    fn of(entries: &[JournalEntry]) -> Self {
-        let row: Self = Object::new().unchecked_into();
-        row.set_size(entries.len() as f64);
-        row.set_id(&entries.iter().map(|entry| id_key(entry.command.command_id)).collect());
-        row.set_versions(&entries.iter().flat_map(version_keys).collect());
-        row.set_body(&encode(&entries));
-        row
-    }
-
-    fn entries(&self) -> Result<Vec<JournalEntry>, StoreError> {
-        read_list(&self.body()).ok_or(StoreError::Corrupt { what: "journal entry" })
+impl FromJson for Line {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        if fields.has("outcome") {
+            return Self(JournalEntry::from_json(fields));
+        }
+        let mut command: OutboxCommand = fields.object("command");
+        command.seq = fields.checked("seq", Seq::new);
+        let applied = Applied {
+            versions: fields.objects("versions"),
+            change_seq: fields.checked("changeSeq", ChangeSeq::new),
+            replayed: fields.flag("replayed"),
+            attempts: fields.number_u32("attempts"),
+        };
+        Self(JournalEntry::applied(command, applied, fields.named("settledAt")))
     }
 }
 
-fn id_key(id: CommandId) -> JsValue {
-    id.to_string().into()
-}
-
-/// `[record, version, command id]` of each record that the command wrote.
-fn version_keys(entry: &JournalEntry) -> Vec<JsValue> {
-    let JournalOutcome::Applied { versions, .. } = &entry.outcome else { return Vec::new() };
-    let id = id_key(entry.command.command_id);
-    let key = |version: &offline_protocol::RecordVersion| {
-        let record = RecordKey::new(version.kind.clone(), version.id.clone()).to_string();
-        Array::of3(&record.into(), &number(version.version.get()), &id).into()
-    };
-    versions.iter().map(key).collect()
-}
-
-/// Writes entries at the end.
-pub(super) fn write(tx: &Transaction, entries: &[JournalEntry]) -> Result<(), DbError> {
-    let store = tx.store(JOURNAL)?;
-    for entries in entries.chunks(ENTRIES_PER_ROW) {
-        store.add(&JournalRow::of(entries)).map_err(DbError::thrown)?;
+/// The entries of a row but for the oldest `skipped`.
+fn entries(row: &Row, skipped: usize) -> Result<Vec<JournalEntry>, StoreError> {
+    let corrupt = StoreError::Corrupt { what: "journal entry" };
+    // Up to version 2 of the layout a row's body was a JSON list.
+    if row.text.starts_with('[') {
+        let mut entries = read_list::<JournalEntry>(&row.text).ok_or(corrupt)?;
+        entries.drain(..skipped.min(entries.len()));
+        return Ok(entries);
     }
-    Ok(())
-}
-
-/// The row that holds the entry of this command, as an answer to come; undefined when there is none.
-pub(super) fn ask_row(tx: &Transaction, id: CommandId) -> Result<Pending<'_>, DbError> {
-    let index = tx.store(JOURNAL)?.index(BY_ID).map_err(DbError::thrown)?;
-    tx.pending(index.get(&id_key(id)))
-}
-
-/// The entry of this command in the answer to [`ask_row`].
-pub(super) fn entry_in(row: &JsValue, id: CommandId) -> Result<Option<JournalEntry>, StoreError> {
-    if row.is_undefined() {
-        return Ok(None);
+    let mut text = &*row.text;
+    for _ in 0..skipped {
+        text = text.split_once('\n').map_or("", |(_, rest)| rest);
     }
-    let row: &JournalRow = row.unchecked_ref();
-    Ok(row.entries()?.into_iter().find(|entry| entry.command.command_id == id))
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lines = read_lines::<Line>(text).ok_or(corrupt)?;
+    Ok(lines.into_iter().map(|line| line.0).collect())
 }
 
-/// The applied command that gave a record its highest version, as an answer to come.
-pub(super) fn ask_highest<'t>(tx: &'t Transaction, record: &RecordKey) -> Result<Pending<'t>, DbError> {
-    let index = tx.store(JOURNAL)?.index(BY_VERSIONS).map_err(DbError::thrown)?;
-    let range = starting_with(&record.to_string())?;
-    tx.pending(index.open_key_cursor_with_range_and_direction(&range, IdbCursorDirection::Prev))
+/// Entries on their way into the journal.
+#[derive(Default)]
+pub(super) struct Entries {
+    rows: Vec<(NewRow, usize)>,
+}
+
+impl Entries {
+    /// Adds an entry.
+    pub(super) fn push(&mut self, entry: &JournalEntry) {
+        let versions = match &entry.outcome {
+            JournalOutcome::Applied { versions, .. } => &**versions,
+            JournalOutcome::Discarded { .. } => &[],
+        };
+        self.add(entry.command.command_id, versions, &encode(entry));
+    }
+
+    /// Adds the entry of an applied command, `line` being its JSON.
+    pub(super) fn applied(&mut self, item: &Item, line: &str, applied: &Applied, settled_at: Timestamp) {
+        let Applied { versions, change_seq, replayed, attempts } = applied;
+        let said = Said {
+            seq: item.seq,
+            versions,
+            change_seq: *change_seq,
+            replayed: *replayed,
+            attempts: *attempts,
+            settled_at,
+        };
+        let said = encode(&said);
+        let fields = said.strip_prefix('{').unwrap_or_default();
+        self.add(item.id, versions, &["{\"command\":", line, ",", fields].concat());
+    }
+
+    fn add(&mut self, id: CommandId, versions: &[RecordVersion], line: &str) {
+        if self.rows.last().is_none_or(|(_, count)| *count >= ENTRIES_PER_ROW) {
+            self.rows.push((NewRow::default(), 0));
+        }
+        let Some((row, count)) = self.rows.last_mut() else { return };
+        let id = id.to_string();
+        for RecordVersion { kind, id: record, version } in versions {
+            add_line(&mut row.versions, &format!("{kind}/{record} {:016} {id}", version.get()));
+        }
+        add_line(&mut row.ids, &id);
+        add_line(&mut row.body, line);
+        *count += 1;
+    }
+
+    /// Writes them at the end.
+    pub(super) fn write(self, tally: &mut Tally, plan: &mut Plan) {
+        for (row, count) in self.rows {
+            tally.journaled += count as u64;
+            tally.last_journaled += count as u64;
+            plan.add(NewRow { key: -(tally.last_journaled as i64), ..row });
+        }
+    }
+}
+
+/// Asks for the applied command that gave a record its highest version.
+pub(super) fn ask_highest(record: &RecordKey, plan: &mut Plan) {
+    let range = (format!("{record} "), format!("{record} \u{7f}"));
+    plan.read(Want::LastKey, (Store::Commands, Index::Versions), range, 1);
 }
 
 /// The answer to [`ask_highest`].
-pub(super) fn highest_in(answer: JsValue) -> Result<Option<(CommandId, Version)>, Failure> {
-    let Ok(cursor) = answer.dyn_into::<web_sys::IdbCursor>() else { return Ok(None) };
-    let key: Array = cursor.key().map_err(DbError::thrown)?.unchecked_into();
-    let corrupt = || StoreError::Corrupt { what: "journal key" };
-    let version = to_number(&key.get(1)).and_then(|version| Version::new(version).ok());
-    let id = key.get(2).as_string().and_then(|id| CommandId::new(id).ok());
-    Ok(Some((id.ok_or_else(corrupt)?, version.ok_or_else(corrupt)?)))
+pub(super) fn highest_in(row: &Row) -> Option<(CommandId, Version)> {
+    let mut parts = row.text.split(' ').skip(1);
+    let version = Version::new(parts.next()?.parse().ok()?).ok()?;
+    Some((CommandId::new(parts.next()?).ok()?, version))
 }
 
-/// How many entries have one of these ids or one between them, as an answer to come.
-pub(super) fn ask_count<'t>(tx: &'t Transaction, ids: &[String]) -> Result<Pending<'t>, DbError> {
-    let index = tx.store(JOURNAL)?.index(BY_ID).map_err(DbError::thrown)?;
-    let key = |id: Option<&String>| id.map_or(JsValue::UNDEFINED, |id| id.into());
-    let range = between(&key(ids.iter().min()), &key(ids.iter().max()))?;
-    tx.pending(index.count_with_key(&range))
-}
-
-/// Answers [`offline_core::OutboxStore::journal`].
-pub(super) async fn read(tx: &Transaction, query: &JournalQuery) -> Result<Vec<JournalEntry>, Failure> {
-    match query {
-        JournalQuery::Latest { limit } => latest(tx, *limit).await,
-        JournalQuery::Ids(ids) => by_ids(tx, ids).await,
-    }
-}
-
-async fn latest(tx: &Transaction, limit: usize) -> Result<Vec<JournalEntry>, Failure> {
-    let mut entries = Vec::new();
-    if limit == 0 {
-        return Ok(entries);
-    }
-    let request =
-        tx.store(JOURNAL)?.open_cursor_with_range_and_direction(&JsValue::NULL, IdbCursorDirection::Prev);
-    let mut answers = tx.pending(request)?;
-    while let Ok(cursor) = answers.next().await?.dyn_into::<IdbCursorWithValue>() {
-        let row: JournalRow = cursor.value().map_err(DbError::thrown)?.unchecked_into();
-        let mut newest_first = row.entries()?;
-        newest_first.reverse();
-        entries.append(&mut newest_first);
-        if entries.len() >= limit {
-            entries.truncate(limit);
-            break;
-        }
-        cursor.continue_().map_err(DbError::thrown)?;
-    }
-    Ok(entries)
-}
-
-async fn by_ids(tx: &Transaction, ids: &[CommandId]) -> Result<Vec<JournalEntry>, Failure> {
-    let index = tx.store(JOURNAL)?.index(BY_ID).map_err(DbError::thrown)?;
-    let places: Result<Vec<Pending<'_>>, DbError> =
-        ids.iter().map(|id| tx.pending(index.get_key(&id_key(*id)))).collect();
-    // Neighbours stand in one row.
-    let mut last_row = (0, Vec::new());
-    let mut found = Vec::new();
-    for (id, place) in ids.iter().zip(places?) {
-        let Some(place) = to_number(&place.await?) else { continue };
-        if last_row.0 != place {
-            let row = tx.pending(tx.store(JOURNAL)?.get(&number(place)))?.await?;
-            last_row = (place, row.unchecked_ref::<JournalRow>().entries()?);
-        }
-        found.extend(last_row.1.iter().find(|entry| entry.command.command_id == *id).cloned());
+/// The entries of rows of the journal by command.
+pub(super) fn by_command<'r>(
+    rows: impl Iterator<Item = &'r Row>,
+) -> Result<Sorted<CommandId, JournalEntry>, StoreError> {
+    let mut found = Sorted::new();
+    for row in rows.filter(|row| row.key < 0) {
+        entries(row, 0)?.into_iter().for_each(|entry| found.insert(entry.command.command_id, entry));
     }
     Ok(found)
 }
 
-/// Answers [`offline_core::OutboxStore::prune_journal`]: from the oldest row on, as many entries as are too many.
-pub(super) async fn prune(tx: &Transaction, keep: usize) -> Result<u64, Failure> {
-    let mut tally = Tally::from_answer(&Tally::ask(tx)?.await?)?;
+/// Answers [`offline_core::OutboxStore::journal`].
+pub(super) fn journal(
+    query: &JournalQuery,
+    seen: &Seen<'_>,
+    plan: &mut Plan,
+) -> Result<Step<Vec<JournalEntry>>, StoreError> {
+    let mut found = Vec::new();
+    match query {
+        JournalQuery::Latest { limit } => {
+            let missing = rows_missing(seen.answers, limit / ENTRIES_PER_ROW + 1, *limit);
+            let rows = || seen.answers.iter().flatten();
+            if let Some(missing) = missing {
+                let first = rows().last().map_or(JOURNALED.0, |row| row.key + 1);
+                plan.read(
+                    Want::Rows,
+                    (Store::Commands, Index::Primary),
+                    (first, JOURNALED.1.max(first)),
+                    missing,
+                );
+                return Ok(Step::More);
+            }
+            for row in rows() {
+                let left = limit - found.len();
+                found.extend(entries(row, row.size.saturating_sub(left))?.into_iter().rev());
+            }
+        }
+        JournalQuery::Ids(ids) => {
+            let Some(rows) = rows_of_ids(ids, seen.answers, plan) else { return Ok(Step::More) };
+            let known = by_command(rows.into_iter())?;
+            found.extend(ids.iter().filter_map(|id| known.get(id).cloned()));
+        }
+    }
+    Ok(Step::Done(found))
+}
+
+/// Answers [`offline_core::OutboxStore::prune_journal`].
+pub(super) fn prune(keep: usize, seen: &Seen<'_>, plan: &mut Plan) -> Result<Step<u64>, StoreError> {
+    let [tally, rest @ ..] = seen.answers else {
+        Tally::ask(plan);
+        return Ok(Step::More);
+    };
+    let mut tally = Tally::of(tally)?;
     let excess = tally.journaled.saturating_sub(keep as u64);
     if excess == 0 {
-        return Ok(0);
+        return Ok(Step::Done(0));
     }
-    let store = tx.store(JOURNAL)?;
-    let mut left = excess;
-    let mut last = number(0);
-    let mut shortened = None;
-    'rows: loop {
-        let range = after(&last)?;
-        let rows = tx.pending(store.get_all_with_key_and_limit(&range, ROWS_PER_READ))?.await?;
-        let rows: Array = rows.unchecked_into();
-        if rows.length() == 0 {
-            break;
-        }
-        for row in rows.iter().map(JsCast::unchecked_into::<JournalRow>) {
-            let size = to_number(&row.size().into()).unwrap_or(0);
-            if size > left {
-                let entries = row.entries()?;
-                let rest = JournalRow::of(entries.get(left as usize..).unwrap_or_default());
-                rest.set_at(row.at());
-                shortened = (left > 0).then_some(rest);
-                break 'rows;
+    // The number of the latest entry that is forgotten.
+    let forgotten = tally.last_journaled as i64 - keep as i64;
+    let [last] = rest else {
+        // What follows it may stand in one row with it.
+        let later = (JOURNALED.0, -forgotten - 1);
+        plan.read(Want::LastRow, (Store::Commands, Index::Primary), later, 1);
+        return Ok(Step::More);
+    };
+    plan.delete(Store::Commands, (-forgotten, -1));
+    if let Some(row) = last.first() {
+        let too_old = row.size as i64 - (-row.key - forgotten);
+        if too_old > 0 {
+            let mut rest = Entries::default();
+            entries(row, too_old as usize)?.iter().for_each(|entry| rest.push(entry));
+            for (rest, _) in rest.rows {
+                plan.0.push(Request::Put(NewRow { key: row.key, ..rest }));
             }
-            left -= size;
-            last = row.at().into();
         }
-    }
-    store.delete(&up_to(&last)?).map_err(DbError::thrown)?;
-    if let Some(rest) = shortened {
-        store.put(&rest).map_err(DbError::thrown)?;
     }
     tally.journaled = keep as u64;
-    tally.put(tx)?;
-    Ok(excess)
+    tally.put(plan);
+    Ok(Step::Done(excess))
 }

@@ -1,68 +1,47 @@
 use std::time::Duration;
 
-use offline_core::{Fence, Lease, StoreError, Takeover};
+use offline_core::{Fence, Lease, StoreError, Takeover, store_rules};
 use offline_protocol::Timestamp;
-use serde::Serialize;
-use wasm_bindgen::JsValue;
 
-use super::{
-    keys::{decode, encode},
-    meta::{ask_text, put_text},
-};
-use crate::{
-    idb::{DbError, Failure, Pending, Transaction},
-    read::{Fields, FromJson},
-};
+use crate::idb::{Answer, Plan, Seen, Step, Store};
 
 const LEASE: &str = "lease";
 
-/// The partition's lease as it is stored. The fence stays when the lease is given back, for the next one must be greater.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// The partition's lease as it is stored: `<fence>`, or `<fence> <until, in milliseconds> <holder>` while it is held. The fence stays when the
+/// lease is given back, for the next one must be greater.
+#[derive(Default)]
 pub(super) struct LeaseRow {
     fence: u64,
-    held: Option<Held>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Held {
-    by: String,
-    until_millis: i64,
-}
-
-impl FromJson for LeaseRow {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        Self { fence: fields.number("fence"), held: fields.maybe_object("held") }
-    }
-}
-
-impl FromJson for Held {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        Self { by: fields.text("by").to_owned(), until_millis: fields.number("untilMillis") as i64 }
-    }
+    held: Option<Lease>,
 }
 
 /// What somebody wants who wants the lease.
-pub(super) struct Wanted<'a> {
-    pub(super) holder: &'a str,
+pub(super) struct Wanted {
+    pub(super) holder: String,
     pub(super) now: Timestamp,
     pub(super) ttl: Duration,
     pub(super) takeover: Takeover,
 }
 
 impl LeaseRow {
-    /// Reads it; ask first, await later.
-    pub(super) fn ask(tx: &Transaction) -> Result<Pending<'_>, DbError> {
-        ask_text(tx, LEASE)
+    /// Asks for it.
+    pub(super) fn ask(plan: &mut Plan) {
+        plan.text(Store::Meta, LEASE);
     }
 
     /// The answer to [`LeaseRow::ask`].
-    pub(super) fn from_answer(answer: &JsValue) -> Result<Self, Failure> {
-        match answer.as_string() {
-            Some(text) => Ok(decode(&text, "lease")?),
-            None => Ok(Self::default()),
-        }
+    pub(super) fn of(answer: &Answer) -> Result<Self, StoreError> {
+        let Some(row) = answer.first() else { return Ok(Self::default()) };
+        Self::parse(&row.text).ok_or(StoreError::Corrupt { what: "lease" })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ' ');
+        let fence = parts.next()?.parse().ok()?;
+        let Some(until) = parts.next() else { return Some(Self { fence, held: None }) };
+        let expires_at = Timestamp::from_millis(until.parse().ok()?);
+        let holder = parts.next()?.to_owned();
+        Some(Self { fence, held: Some(Lease { holder, fence: Fence(fence), expires_at }) })
     }
 
     /// Whether this is the fence of the current lease.
@@ -74,51 +53,73 @@ impl LeaseRow {
         self.held.is_some() && self.fence == fence.0
     }
 
-    fn is_free_for(&self, wanted: &Wanted<'_>) -> bool {
-        let Some(held) = &self.held else { return true };
-        let until = Timestamp::from_millis(held.until_millis);
-        let expired = until <= wanted.now || until > wanted.now.plus(wanted.ttl);
-        expired || held.by == wanted.holder || wanted.takeover == Takeover::Always
-    }
-
-    fn put(&self, tx: &Transaction) -> Result<(), DbError> {
-        put_text(tx, LEASE, &encode(self))
+    fn put(&self, plan: &mut Plan) {
+        let fence = self.fence;
+        let text = match &self.held {
+            Some(held) => format!("{fence} {} {}", held.expires_at.as_millis(), held.holder),
+            None => fence.to_string(),
+        };
+        plan.put_text(Store::Meta, LEASE, text);
     }
 }
 
-pub(super) async fn acquire(tx: &Transaction, wanted: &Wanted<'_>) -> Result<Option<Lease>, Failure> {
-    let row = LeaseRow::from_answer(&LeaseRow::ask(tx)?.await?)?;
-    if !row.is_free_for(wanted) {
-        return Ok(None);
+/// Answers [`offline_core::LeaseStore::acquire`].
+pub(super) fn acquire(
+    wanted: &Wanted,
+    seen: &Seen<'_>,
+    plan: &mut Plan,
+) -> Result<Step<Option<Lease>>, StoreError> {
+    let [answer] = seen.answers else {
+        LeaseRow::ask(plan);
+        return Ok(Step::More);
+    };
+    let row = LeaseRow::of(answer)?;
+    let Wanted { holder, now, ttl, takeover } = wanted;
+    if !store_rules::may_take(row.held.as_ref(), holder, *now, *ttl, *takeover) {
+        return Ok(Step::Done(None));
     }
-    let expires_at = wanted.now.plus(wanted.ttl);
-    let held = Held { by: wanted.holder.to_owned(), until_millis: expires_at.as_millis() };
-    let row = LeaseRow { fence: row.fence + 1, held: Some(held) };
-    row.put(tx)?;
-    Ok(Some(Lease { holder: wanted.holder.to_owned(), fence: Fence(row.fence), expires_at }))
+    let fence = row.fence + 1;
+    let lease = Lease { holder: holder.clone(), fence: Fence(fence), expires_at: now.plus(*ttl) };
+    LeaseRow { fence, held: Some(lease.clone()) }.put(plan);
+    Ok(Step::Done(Some(lease)))
 }
 
-pub(super) async fn renew(
-    tx: &Transaction,
-    lease: &Lease,
-    now: Timestamp,
-    ttl: Duration,
-) -> Result<bool, Failure> {
-    let mut row = LeaseRow::from_answer(&LeaseRow::ask(tx)?.await?)?;
-    let current = row.is_current(lease.fence);
-    if let (true, Some(held)) = (current, &mut row.held) {
-        held.until_millis = now.plus(ttl).as_millis();
-        row.put(tx)?;
-    }
-    Ok(current)
-}
-
-pub(super) async fn release(tx: &Transaction, lease: &Lease) -> Result<bool, Failure> {
-    let mut row = LeaseRow::from_answer(&LeaseRow::ask(tx)?.await?)?;
-    let current = row.is_current(lease.fence);
+/// Answers [`offline_core::LeaseStore::renew`] with the new end, and [`offline_core::LeaseStore::release`] without.
+pub(super) fn change(
+    fence: Fence,
+    expires_at: Option<Timestamp>,
+    seen: &Seen<'_>,
+    plan: &mut Plan,
+) -> Result<Step<bool>, StoreError> {
+    let [answer] = seen.answers else {
+        LeaseRow::ask(plan);
+        return Ok(Step::More);
+    };
+    let mut row = LeaseRow::of(answer)?;
+    let current = row.is_current(fence);
     if current {
-        row.held = None;
-        row.put(tx)?;
+        row.held = row.held.zip(expires_at).map(|(held, expires_at)| Lease { expires_at, ..held });
+        row.put(plan);
     }
-    Ok(current)
+    Ok(Step::Done(current))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idb::Row;
+
+    fn row(text: &str) -> Result<LeaseRow, StoreError> {
+        LeaseRow::of(&vec![Row { key: 0, text: text.to_owned(), size: 0 }])
+    }
+
+    #[test]
+    fn a_lease_is_read_as_it_was_written_and_nonsense_is_corrupt() {
+        assert!(row("7").unwrap().held.is_none());
+        let held = row("8 5 a holder").unwrap().held.unwrap();
+        assert_eq!((held.fence, held.expires_at.as_millis(), &*held.holder), (Fence(8), 5, "a holder"));
+        for text in ["", "x", "1 2", "1 soon holder", "{\"fence\":1}"] {
+            assert!(matches!(row(text), Err(StoreError::Corrupt { .. })), "{text}");
+        }
+    }
 }

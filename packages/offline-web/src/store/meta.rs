@@ -1,23 +1,12 @@
-use offline_core::{Counts, Status};
-use serde::Serialize;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbCursor, IdbCursorDirection};
+use offline_core::{Counts, Status, StoreError};
 
-use super::{
-    flight::Flights,
-    keys::{decode, encode, to_number},
-    schema::{COMMANDS, META},
-};
-use crate::{
-    idb::{DbError, Failure, Pending, Transaction},
-    read::{Fields, FromJson},
-};
+use super::{block::UNSETTLED, flight::Flights};
+use crate::idb::{Answer, Index, Plan, Seen, Step, Store, Want};
 
 const TALLY: &str = "tally";
 
-/// What the counts follow from, kept by everything but `append`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// What the counts follow from, kept by everything but `append`. Stored as its numbers in this order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// How many commands have left the outbox.
     pub(super) removed: u64,
@@ -29,44 +18,49 @@ pub(super) struct Tally {
     pub(super) conflict: u64,
     /// How many entries the journal holds.
     pub(super) journaled: u64,
-}
-
-impl FromJson for Tally {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        Self {
-            removed: fields.number_or_zero("removed"),
-            highest_removed: fields.number_or_zero("highestRemoved"),
-            failed: fields.number_or_zero("failed"),
-            conflict: fields.number_or_zero("conflict"),
-            journaled: fields.number_or_zero("journaled"),
-        }
-    }
+    /// How many it has ever held: the last one's number.
+    pub(super) last_journaled: u64,
+    /// How often rows of unsettled commands were changed.
+    pub(super) edits: u64,
 }
 
 impl Tally {
-    /// Reads it; ask first, await later.
-    pub(super) fn ask(tx: &Transaction) -> Result<Pending<'_>, DbError> {
-        tx.pending(tx.store(META)?.get(&TALLY.into()))
+    /// Asks for it.
+    pub(super) fn ask(plan: &mut Plan) {
+        plan.text(Store::Meta, TALLY);
     }
 
     /// The answer to [`Tally::ask`].
-    pub(super) fn from_answer(answer: &JsValue) -> Result<Self, Failure> {
-        match answer.as_string() {
-            Some(text) => Ok(decode(&text, "tally")?),
-            None => Ok(Self::default()),
-        }
+    pub(super) fn of(answer: &Answer) -> Result<Self, StoreError> {
+        let Some(row) = answer.first() else { return Ok(Self::default()) };
+        Self::parse(&row.text).ok_or(StoreError::Corrupt { what: "tally" })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(' ').map(|number| number.parse::<u64>().ok());
+        let mut next = || numbers.next().flatten();
+        Some(Self {
+            removed: next()?,
+            highest_removed: next()?,
+            failed: next()?,
+            conflict: next()?,
+            journaled: next()?,
+            last_journaled: next()?,
+            edits: next()?,
+        })
     }
 
     /// Writes it.
-    pub(super) fn put(&self, tx: &Transaction) -> Result<(), DbError> {
-        put_text(tx, TALLY, &encode(self))
+    pub(super) fn put(&self, plan: &mut Plan) {
+        let Self { removed, highest_removed, failed, conflict, journaled, last_journaled, edits } = self;
+        let numbers = [removed, highest_removed, failed, conflict, journaled, last_journaled, edits];
+        plan.put_text(Store::Meta, TALLY, numbers.map(u64::to_string).join(" "));
     }
 
     /// Counts a command that leaves the outbox for the journal.
     pub(super) fn remove(&mut self, seq: u64, status: Status) {
         self.removed += 1;
         self.highest_removed = self.highest_removed.max(seq);
-        self.journaled += 1;
         self.unpark(status);
     }
 
@@ -89,36 +83,51 @@ impl Tally {
     }
 }
 
-/// The text of that name, as an answer to come.
-pub(super) fn ask_text<'t>(tx: &'t Transaction, name: &str) -> Result<Pending<'t>, DbError> {
-    tx.pending(tx.store(META)?.get(&name.into()))
-}
-
-/// Writes a text under a name.
-pub(super) fn put_text(tx: &Transaction, name: &str, text: &str) -> Result<(), DbError> {
-    tx.store(META)?.put_with_key(&text.into(), &name.into()).map_err(DbError::thrown)?;
-    Ok(())
-}
-
-/// How many commands there are, by four requests whatever their number: seqs have no gaps.
-pub(super) async fn counts(tx: &Transaction) -> Result<Counts, Failure> {
-    let tally = Tally::ask(tx)?;
-    let flights = Flights::ask(tx)?;
-    let backwards = IdbCursorDirection::Prev;
-    let last =
-        tx.pending(tx.store(COMMANDS)?.open_key_cursor_with_range_and_direction(&JsValue::NULL, backwards))?;
-    let tally = Tally::from_answer(&tally.await?)?;
-    let in_flight = Flights::from_answer(&flights.await?)?.len();
-    let last = match last.await?.dyn_into::<IdbCursor>() {
-        Ok(cursor) => to_number(&cursor.key().map_err(DbError::thrown)?).unwrap_or(0),
-        Err(_) => 0,
+/// How many commands there are, by three requests whatever their number: seqs have no gaps.
+pub(super) fn counts(seen: &Seen<'_>, plan: &mut Plan) -> Result<Step<Counts>, StoreError> {
+    let [tally, flights, last] = seen.answers else {
+        Tally::ask(plan);
+        Flights::ask(plan);
+        plan.read(Want::LastKey, (Store::Commands, Index::Primary), UNSETTLED, 1);
+        return Ok(Step::More);
     };
+    let tally = Tally::of(tally)?;
+    let in_flight = Flights::of(flights)?.len();
+    let last = last.first().map_or(0, |row| row.key as u64);
     let unsettled = last.max(tally.highest_removed).saturating_sub(tally.removed);
     let others = in_flight + tally.failed + tally.conflict;
-    Ok(Counts {
+    Ok(Step::Done(Counts {
         pending: unsettled.saturating_sub(others),
         in_flight,
         failed: tally.failed,
         conflict: tally.conflict,
-    })
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idb::{Request, Row};
+
+    #[test]
+    fn a_tally_is_read_as_it_was_written_and_nonsense_is_corrupt() {
+        let tally = Tally {
+            removed: 7,
+            highest_removed: 9,
+            failed: 1,
+            conflict: 2,
+            journaled: 3,
+            last_journaled: 8,
+            edits: 5,
+        };
+        let mut plan = Plan::default();
+        tally.put(&mut plan);
+        let [Request::Text { text, .. }] = &plan.0[..] else { panic!("one text was to be written") };
+        let row = |text: &str| vec![Row { key: 0, text: text.to_owned(), size: 0 }];
+        assert_eq!(Tally::of(&row(text)).unwrap(), tally);
+        assert_eq!(Tally::of(&Vec::new()).unwrap(), Tally::default());
+        for text in ["", "1 2 3", "1 2 3 4 5 6 x", "{}"] {
+            assert!(matches!(Tally::of(&row(text)), Err(StoreError::Corrupt { .. })), "{text}");
+        }
+    }
 }

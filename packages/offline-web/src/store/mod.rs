@@ -1,31 +1,43 @@
 //! The outbox and the lease of one partition in IndexedDB.
 //!
 //! The layout saves requests, for each costs more than the bytes it moves:
-//! - `commands` holds the unsettled commands, up to 64 in a row; the browser's key generator gives the seq, so that an append reads nothing first;
+//! - `commands` holds the unsettled commands, up to 64 in a row; the browser's key generator gives the seq, so that an append reads nothing first. Under
+//!   negative keys it holds the journal, so that one index knows every id;
 //! - `flights` holds one small row per flight. Its commands are not rewritten: that they are IN_FLIGHT follows from the flight;
-//! - `journal` holds rows of up to 64 entries each;
 //! - `meta` holds the lease, and the tally from which the counts follow. An append does not touch it: how many commands there ever were
 //!   is the highest seq.
+//!
+//! Each operation is a fold over one transaction: see [`crate::idb`].
 
 mod append;
 mod block;
 mod flight;
 mod journal;
-mod keys;
 mod lease;
+mod list;
+mod memory;
 mod meta;
 mod resolve;
-mod schema;
+mod runs;
+mod sorted;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use offline_core::{
     Appended, BoxFuture, Counts, Durability, Fence, Flight, JournalEntry, JournalQuery, Lease, LeaseStore,
     NewCommand, OutboxCommand, OutboxQuery, OutboxStore, Resolve, Settlement, StoreError, Takeover, Unsynced,
 };
-use offline_protocol::{CommandId, DeviceId, Timestamp, UserId, WorkspaceId};
-use std::time::Duration;
+use offline_protocol::{CommandId, Timestamp};
+#[cfg(target_arch = "wasm32")]
+use offline_protocol::{DeviceId, UserId, WorkspaceId};
 
-use self::schema::{COMMANDS, FLIGHTS, JOURNAL, META};
-use crate::idb::{Database, Mode};
+use self::memory::Memory;
+use crate::idb::{
+    Database, Mode, Step,
+    Store::{self, Commands, Flights, Meta},
+};
 
 /// The outbox and the lease of one partition, in the IndexedDB database `offline-outbox:<workspace>:<user>`.
 ///
@@ -33,21 +45,22 @@ use crate::idb::{Database, Mode};
 #[derive(Clone)]
 pub struct IndexedDbStore {
     database: Database,
+    memory: Memory,
 }
 
-const RELAXED: Mode = Mode::Write(Durability::Relaxed);
-const STRICT: Mode = Mode::Write(Durability::Strict);
+/// Every store.
+const ALL: &[Store] = &[Commands, Flights, Meta];
 
+#[cfg(target_arch = "wasm32")]
 impl IndexedDbStore {
     /// The store of a partition. The database is opened, and made if need be, when it is first used.
     pub fn new(workspace_id: &WorkspaceId, user_id: &UserId) -> Self {
-        let name = format!("offline-outbox:{workspace_id}:{user_id}");
-        Self { database: Database::new(name, schema::SCHEMA) }
+        Self::of(Database::new(&format!("offline-outbox:{workspace_id}:{user_id}")))
     }
 
     /// Opens the database and tells the id of this installation, which was made with it.
     pub async fn device_id(&self) -> Result<DeviceId, StoreError> {
-        let identity = self.database.open().await?;
+        let identity = self.database.identity().await?;
         DeviceId::new(identity).map_err(|_| StoreError::Corrupt { what: "device id" })
     }
 
@@ -62,103 +75,105 @@ impl IndexedDbStore {
     }
 }
 
+impl IndexedDbStore {
+    fn of(database: Database) -> Self {
+        Self { database, memory: Memory::default() }
+    }
+}
+
 impl OutboxStore for IndexedDbStore {
     fn append(
         &self,
         commands: Vec<NewCommand>,
         durability: Durability,
     ) -> BoxFuture<'_, Result<Vec<Appended>, StoreError>> {
-        Box::pin(async move { append::append(&self.database, &commands, durability).await })
+        let mut append = append::Append::new(commands);
+        self.database.run(
+            &[Commands],
+            durability.into(),
+            Box::new(move |seen, plan| append.step(&seen, plan)),
+        )
     }
 
     fn list(&self, query: OutboxQuery) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        Box::pin(async move {
-            Ok(self
-                .database
-                .transact(&[COMMANDS, FLIGHTS], Mode::Read, async |tx| block::list(tx, &query).await)
-                .await?)
-        })
+        let memory = self.memory.clone();
+        self.database.run(
+            ALL,
+            Mode::Read,
+            Box::new(move |seen, plan| list::list(&query, &memory, &seen, plan)),
+        )
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
-        Box::pin(async move {
-            Ok(self
-                .database
-                .transact(&[COMMANDS, FLIGHTS, META], Mode::Read, async |tx| meta::counts(tx).await)
-                .await?)
-        })
+        self.database.run(ALL, Mode::Read, Box::new(|seen, plan| meta::counts(&seen, plan)))
     }
 
     fn take_off(&self, flight: Flight) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        Box::pin(async move {
-            let scope = [COMMANDS, FLIGHTS, META];
-            Ok(self
-                .database
-                .transact(&scope, RELAXED, async |tx| flight::take_off(tx, &flight).await)
-                .await?)
-        })
+        let memory = self.memory.clone();
+        let fold =
+            move |seen: crate::idb::Seen<'_>, plan: &mut _| flight::take_off(&flight, &memory, &seen, plan);
+        self.database.run(ALL, Mode::Relaxed, Box::new(fold))
     }
 
     fn settle(&self, settlement: Settlement) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(async move {
-            let scope = [COMMANDS, FLIGHTS, JOURNAL, META];
-            Ok(self
-                .database
-                .transact(&scope, STRICT, async |tx| flight::settle(tx, &settlement).await)
-                .await?)
-        })
+        let memory = self.memory.clone();
+        self.database.run(
+            ALL,
+            Mode::Strict,
+            Box::new(move |seen, plan| flight::settle(&settlement, &memory, &seen, plan)),
+        )
     }
 
     fn recover(&self, fence: Fence) -> BoxFuture<'_, Result<Vec<CommandId>, StoreError>> {
-        Box::pin(async move {
-            let scope = [COMMANDS, FLIGHTS, META];
-            Ok(self.database.transact(&scope, RELAXED, async |tx| flight::recover(tx, fence).await).await?)
-        })
+        self.database.run(ALL, Mode::Relaxed, Box::new(move |seen, plan| flight::recover(fence, &seen, plan)))
     }
 
     fn resolve(&self, resolve: Resolve) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(async move {
-            let scope = [COMMANDS, FLIGHTS, JOURNAL, META];
-            Ok(self
-                .database
-                .transact(&scope, STRICT, async |tx| resolve::resolve(tx, &resolve).await)
-                .await?)
-        })
+        self.database.run(
+            ALL,
+            Mode::Strict,
+            Box::new(move |seen, plan| resolve::resolve(&resolve, &seen, plan)),
+        )
     }
 
     fn journal(&self, query: JournalQuery) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
-        Box::pin(async move {
-            Ok(self
-                .database
-                .transact(&[JOURNAL], Mode::Read, async |tx| journal::read(tx, &query).await)
-                .await?)
-        })
+        self.database.run(
+            &[Commands],
+            Mode::Read,
+            Box::new(move |seen, plan| journal::journal(&query, &seen, plan)),
+        )
     }
 
     fn prune_journal(&self, keep: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(async move {
-            Ok(self
-                .database
-                .transact(&[JOURNAL, META], RELAXED, async |tx| journal::prune(tx, keep).await)
-                .await?)
-        })
+        self.database.run(
+            &[Commands, Meta],
+            Mode::Relaxed,
+            Box::new(move |seen, plan| journal::prune(keep, &seen, plan)),
+        )
     }
 
     fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(async move {
-            // Emptied first: a frozen tab can hold up the deletion, but not this.
-            let emptied = self.database.transact(&schema::STORES, STRICT, async |tx| {
-                if unsynced == Unsynced::Keep && meta::counts(tx).await?.unsettled() > 0 {
-                    return Ok(false);
+        // Emptied first: a frozen tab can hold up the deletion, but not this.
+        let emptied = self.database.run(
+            ALL,
+            Mode::Strict,
+            Box::new(move |seen, plan| {
+                let Step::Done(counts) = meta::counts(&seen, plan)? else { return Ok(Step::More) };
+                if unsynced == Unsynced::Keep && counts.unsettled() > 0 {
+                    return Ok(Step::Done(false));
                 }
-                schema::empty(tx)?;
-                Ok(true)
-            });
-            if !emptied.await? {
-                return Ok(false);
+                plan.delete(Commands, (i64::MIN, i64::MAX));
+                plan.delete(Flights, ("", "\u{ffff}"));
+                plan.delete(Meta, ("", "\u{ffff}"));
+                Ok(Step::Done(true))
+            }),
+        );
+        Box::pin(async move {
+            let emptied = emptied.await?;
+            if emptied {
+                self.database.delete().await?;
             }
-            self.database.delete().await?;
-            Ok(true)
+            Ok(emptied)
         })
     }
 }
@@ -171,10 +186,12 @@ impl LeaseStore for IndexedDbStore {
         ttl: Duration,
         takeover: Takeover,
     ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
-        Box::pin(async move {
-            let wanted = lease::Wanted { holder, now, ttl, takeover };
-            Ok(self.database.transact(&[META], RELAXED, async |tx| lease::acquire(tx, &wanted).await).await?)
-        })
+        let wanted = lease::Wanted { holder: holder.to_owned(), now, ttl, takeover };
+        self.database.run(
+            &[Meta],
+            Mode::Relaxed,
+            Box::new(move |seen, plan| lease::acquire(&wanted, &seen, plan)),
+        )
     }
 
     fn renew<'a>(
@@ -183,17 +200,25 @@ impl LeaseStore for IndexedDbStore {
         now: Timestamp,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move {
-            Ok(self
-                .database
-                .transact(&[META], RELAXED, async |tx| lease::renew(tx, lease, now, ttl).await)
-                .await?)
-        })
+        self.change(lease, Some(now.plus(ttl)))
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move {
-            Ok(self.database.transact(&[META], RELAXED, async |tx| lease::release(tx, lease).await).await?)
-        })
+        self.change(lease, None)
+    }
+}
+
+impl IndexedDbStore {
+    fn change(
+        &self,
+        lease: &Lease,
+        expires_at: Option<Timestamp>,
+    ) -> BoxFuture<'static, Result<bool, StoreError>> {
+        let fence = lease.fence;
+        self.database.run(
+            &[Meta],
+            Mode::Relaxed,
+            Box::new(move |seen, plan| lease::change(fence, expires_at, &seen, plan)),
+        )
     }
 }

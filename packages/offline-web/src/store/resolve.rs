@@ -1,88 +1,96 @@
 use offline_core::{
-    Rebase, Resolution, Resolve,
+    Resolution, Resolve, StoreError,
     store_rules::{discarded, rebased, retried},
 };
-use offline_protocol::{CommandId, Timestamp};
+use offline_protocol::CommandId;
 
 use super::{
-    block::{self, Block},
+    block::{self, Block, Fate, Item, rows_of_ids},
     flight::Flights,
-    journal,
+    journal::Entries,
     meta::Tally,
+    runs::Runs,
 };
-use crate::idb::{Failure, Transaction};
+use crate::idb::{Plan, Seen, Step};
 
 /// Answers [`offline_core::OutboxStore::resolve`]: decides about everything before it writes anything.
-pub(super) async fn resolve(tx: &Transaction, resolve: &Resolve) -> Result<bool, Failure> {
-    let (flights, tally) = (Flights::ask(tx)?, Tally::ask(tx)?);
-    let flights = Flights::from_answer(&flights.await?)?;
-    let tally = Tally::from_answer(&tally.await?)?;
-    match &resolve.resolution {
-        Resolution::Retry { idempotency_key, expected, edited } => {
-            let blocks = block::of_ids(tx, &[resolve.command_id], &flights).await?;
-            let Some(mut block) = blocks.into_iter().next() else { return Ok(false) };
-            let Some(place) = block.commands.iter_mut().find(|one| one.command_id == resolve.command_id)
-            else {
-                return Ok(false);
-            };
-            let status = place.status;
-            let retried = retried(place.clone(), idempotency_key.clone(), *expected, edited.clone());
-            let Some(command) = retried else { return Ok(false) };
-            *place = command;
-            let mut tally = tally;
-            tally.unpark(status);
-            block::put(tx, &[block])?;
-            tally.put(tx)?;
-            Ok(true)
-        }
-        Resolution::Discard { also, rebase } => {
-            let mut leaving = vec![resolve.command_id];
-            for id in also {
-                if !leaving.contains(id) {
-                    leaving.push(*id);
-                }
+pub(super) fn resolve(resolve: &Resolve, seen: &Seen<'_>, plan: &mut Plan) -> Result<Step<bool>, StoreError> {
+    let mut ids = vec![resolve.command_id];
+    if let Resolution::Discard { also, rebase } = &resolve.resolution {
+        for id in also.iter().copied().chain(rebase.iter().map(|rebase| rebase.command_id)) {
+            if !ids.contains(&id) {
+                ids.push(id);
             }
-            let ids: Vec<CommandId> =
-                leaving.iter().copied().chain(rebase.iter().map(|rebase| rebase.command_id)).collect();
-            let blocks = block::of_ids(tx, &ids, &flights).await?;
-            Discard { leaving, rebase, at: resolve.at }.perform(tx, blocks, tally)
         }
     }
+    let [flights, tally, rest @ ..] = seen.answers else {
+        Flights::ask(plan);
+        Tally::ask(plan);
+        _ = rows_of_ids(&ids, &[], plan);
+        return Ok(Step::More);
+    };
+    let Some(rows) = rows_of_ids(&ids, rest, plan) else { return Ok(Step::More) };
+    let flights = Flights::of(flights)?;
+    let mut decision = Decision {
+        resolve,
+        tally: Tally::of(tally)?,
+        entries: Entries::default(),
+        refused: false,
+        left: ids,
+    };
+    let mut gone = Runs::default();
+    for row in rows.into_iter().filter(|row| row.key > 0) {
+        let mut decide = |item: &mut Item, line: &str| decision.fate(item, line, &flights);
+        Block::of(row)?.rewrite(&mut decide, &mut gone, plan)?;
+    }
+    let Decision { mut tally, entries, refused, left, .. } = decision;
+    if refused || !left.is_empty() {
+        plan.0.clear();
+        return Ok(Step::Done(false));
+    }
+    block::delete(&gone, plan);
+    entries.write(&mut tally, plan);
+    tally.edits += 1;
+    tally.put(plan);
+    Ok(Step::Done(true))
 }
 
-struct Discard<'a> {
-    leaving: Vec<CommandId>,
-    rebase: &'a [Rebase],
-    at: Timestamp,
+struct Decision<'a> {
+    resolve: &'a Resolve,
+    tally: Tally,
+    entries: Entries,
+    /// Whether the status of a command does not allow it.
+    refused: bool,
+    /// Those that were not found yet.
+    left: Vec<CommandId>,
 }
 
-impl Discard<'_> {
-    fn perform(&self, tx: &Transaction, mut blocks: Vec<Block>, mut tally: Tally) -> Result<bool, Failure> {
-        let (mut entries, mut rebased_count) = (Vec::new(), 0);
-        for block in &mut blocks {
-            for command in std::mem::take(&mut block.commands) {
-                if self.leaving.contains(&command.command_id) {
-                    let (seq, status) = (command.seq.get(), command.status);
-                    let Some(entry) = discarded(command, self.at) else { return Ok(false) };
-                    tally.remove(seq, status);
-                    entries.push(entry);
-                } else if let Some(rebase) =
-                    self.rebase.iter().find(|one| one.command_id == command.command_id)
-                {
-                    let Some(command) = rebased(command, rebase.clone()) else { return Ok(false) };
-                    rebased_count += 1;
-                    block.commands.push(command);
+impl Decision<'_> {
+    fn fate(&mut self, item: &mut Item, line: &str, flights: &Flights) -> Result<Fate, StoreError> {
+        let Some(place) = self.left.iter().position(|id| *id == item.id) else { return Ok(Fate::Stays) };
+        self.left.swap_remove(place);
+        let command = flights.marked(item.take(line)?);
+        let status = command.status;
+        let becomes = match &self.resolve.resolution {
+            Resolution::Retry { idempotency_key, expected, edited } => {
+                self.tally.unpark(status);
+                retried(command, idempotency_key.clone(), *expected, edited.clone())
+            }
+            Resolution::Discard { also, rebase } => {
+                if item.id == self.resolve.command_id || also.contains(&item.id) {
+                    self.tally.remove(item.seq.get(), status);
+                    if let Some(entry) = discarded(command, self.resolve.at) {
+                        self.entries.push(&entry);
+                        return Ok(Fate::Leaves);
+                    }
+                    None
                 } else {
-                    block.commands.push(command);
+                    let rebase = rebase.iter().find(|rebase| rebase.command_id == item.id);
+                    rebase.and_then(|rebase| rebased(command, rebase.clone()))
                 }
             }
-        }
-        if entries.len() < self.leaving.len() || rebased_count < self.rebase.len() {
-            return Ok(false);
-        }
-        block::put(tx, &blocks)?;
-        journal::write(tx, &entries)?;
-        tally.put(tx)?;
-        Ok(true)
+        };
+        self.refused |= becomes.is_none();
+        Ok(becomes.map_or(Fate::Stays, Fate::Becomes))
     }
 }

@@ -1,0 +1,100 @@
+//! Sets of keys as runs without gaps, because a range is one request and a key is one too.
+
+/// From the first to the last key, both included.
+type Run = (i64, i64);
+
+/// A set of keys, in ascending order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Runs(Vec<Run>);
+
+impl Runs {
+    /// From its text; nothing when that cannot be read.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let run = |run: &str| {
+            let (first, last) = run.split_once('-')?;
+            Some((first.parse().ok()?, last.parse().ok()?))
+        };
+        text.split(',').filter(|run| !run.is_empty()).map(run).collect::<Option<_>>().map(Self)
+    }
+
+    /// Adds a key; at no cost when it comes after all others. (To sort them first would bring a sort into what the browser loads.)
+    pub(super) fn add(&mut self, key: i64) {
+        if self.contains(key) {
+            return;
+        }
+        let place = self.0.partition_point(|(first, _)| *first < key);
+        let joins_before = place > 0 && self.0[place - 1].1 + 1 == key;
+        let joins_behind = self.0.get(place).is_some_and(|(first, _)| key + 1 == *first);
+        match (joins_before, joins_behind) {
+            (true, true) => self.0[place - 1].1 = self.0.remove(place).1,
+            (true, false) => self.0[place - 1].1 = key,
+            (false, true) => self.0[place].0 = key,
+            (false, false) => self.0.insert(place, (key, key)),
+        }
+    }
+
+    /// The runs, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Run> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// How many keys there are.
+    pub(super) fn len(&self) -> u64 {
+        self.0.iter().map(|(first, last)| (last - first + 1) as u64).sum()
+    }
+
+    /// Whether a key is one of them.
+    pub(super) fn contains(&self, key: i64) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= key);
+        after.checked_sub(1).is_some_and(|at| key <= self.0[at].1)
+    }
+}
+
+/// `1-64,70-70`.
+impl std::fmt::Display for Runs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, (first, last)) in self.0.iter().enumerate() {
+            write!(f, "{}{first}-{last}", if place == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(keys: &[i64]) -> Runs {
+        let mut runs = Runs::default();
+        keys.iter().for_each(|key| runs.add(*key));
+        runs
+    }
+
+    #[test]
+    fn neighbours_join_and_gaps_separate() {
+        let runs = runs(&[7, 3, 1, 2, 9, 8, 3]);
+        assert_eq!(runs.iter().collect::<Vec<_>>(), [(1, 3), (7, 9)]);
+        assert_eq!(runs.len(), 6);
+    }
+
+    #[test]
+    fn exactly_the_collected_keys_are_contained() {
+        let keys = [2, 3, 5, 9];
+        let runs = runs(&keys);
+        for key in 0..12 {
+            assert_eq!(runs.contains(key), keys.contains(&key), "{key}");
+        }
+        assert!(!Runs::default().contains(0));
+    }
+
+    #[test]
+    fn runs_come_back_from_their_text_and_nonsense_does_not() {
+        for keys in [&[][..], &[1, 2, 4], &[64, 128]] {
+            assert_eq!(Runs::parse(&runs(keys).to_string()), Some(runs(keys)));
+        }
+        assert_eq!(runs(&[1, 2, 4]).to_string(), "1-2,4-4");
+        for text in ["1", "1-", "a-b", "1-2;3-4", "[[1,2]]"] {
+            assert_eq!(Runs::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A map in a list, for which no hashing and no tree needs to be loaded.
+
+/// Values by key, in the order of the keys. Cheap to fill when the keys come in their order, as ids and seqs mostly do.
+pub(super) struct Sorted<K, V>(Vec<(K, V)>);
+
+impl<K: Ord, V> Sorted<K, V> {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Puts a value in, unless the key has one.
+    pub(super) fn insert(&mut self, key: K, value: V) {
+        let place = self.0.partition_point(|(known, _)| *known < key);
+        if self.0.get(place).is_none_or(|(known, _)| *known != key) {
+            self.0.insert(place, (key, value));
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let place = self.0.partition_point(|(known, _)| known < key);
+        self.0.get_mut(place).filter(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        let place = self.0.partition_point(|(known, _)| known < key);
+        self.0.get(place).filter(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut (K, V)> {
+        self.0.iter_mut()
+    }
+}
+
+impl<K: Ord, V> FromIterator<(K, V)> for Sorted<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(items: I) -> Self {
+        let mut sorted = Self::new();
+        items.into_iter().for_each(|(key, value)| sorted.insert(key, value));
+        sorted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_by_their_keys_in_whatever_order_they_came() {
+        let mut sorted: Sorted<u32, &str> =
+            [(3, "c"), (1, "a"), (2, "b"), (1, "again")].into_iter().collect();
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|key| sorted.get(&key).copied()),
+            [None, Some("a"), Some("b"), Some("c"), None]
+        );
+        *sorted.get_mut(&2).unwrap() = "changed";
+        assert_eq!((sorted.get(&2), sorted.len()), (Some(&"changed"), 3));
+        assert_eq!(sorted.iter_mut().map(|(key, _)| *key).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+}
