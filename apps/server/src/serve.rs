@@ -5,10 +5,11 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{ChangeTerms, Limits, Retention, Timestamp};
 use offline_server::{
-    CachedMembers, ChangeLog, Clock, Hub, KEY_WAIT, Live, Members as _, Memberships, Server, SqlHandlers,
-    Store, StoreError, StreamLimits, SystemClock, Tokens, api, resources, with_protocol,
+    CachedMembers, ChangeLog, Clock, Hub, KEY_WAIT, Live, Members as _, Memberships, RateLimit, Rates,
+    Server, Shutdown, SqlHandlers, Store, StoreError, StreamLimits, SystemClock, Tokens, api, resources,
+    with_protocol,
 };
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::net::TcpListener;
 
 use crate::{
     cli::{Member, Options},
@@ -19,9 +20,6 @@ use crate::{
     tokens::tokens,
     web,
 };
-
-/// How long running requests may take after the signal to end.
-const GRACE: Duration = Duration::from_secs(10);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -70,11 +68,12 @@ fn router(
         registry: erp::registry(),
         sql: SqlHandlers::new(),
         tokens: tokens.clone(),
-        clock,
+        clock: Arc::clone(&clock),
         limits: Limits::default(),
         retention: Retention::default(),
         key_wait: KEY_WAIT,
         live: Some(live),
+        rates: rates(options, Arc::clone(&clock)),
     };
     let rest =
         resources(server.clone(), &erp::resources()).expect("BUG: the ERP's resources name its own commands");
@@ -84,6 +83,13 @@ fn router(
         router = router.merge(dev::routes(dev::DevSignIn { tokens, lifetime: options.token_ttl }));
     }
     Ok(with_protocol(router.merge(web::fallback(options.web_folder().as_deref())?)))
+}
+
+fn rates(options: &Options, clock: Arc<dyn Clock>) -> Rates {
+    match options.rate_limit {
+        0 => Rates::default(),
+        per_second => Rates::new(RateLimit { per_second, burst: options.rate_burst }, clock),
+    }
 }
 
 /// Says on stdout that requests are answered from now on. A stdout that nobody reads is no reason to end.
@@ -101,29 +107,19 @@ async fn run(
     hub: &Arc<Hub>,
     store_closed: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    let (ending, ended) = oneshot::channel();
-    let hub = Arc::clone(hub);
-    let signal = async move {
+    let shutdown = Shutdown::default();
+    let serving = offline_server::serve(listener, router, shutdown.clone());
+    let ending = async {
         signal().await;
         // Streams of events never finish by themselves.
         hub.close();
         tracing::info!("ending: running requests may finish");
-        let _ = ending.send(());
-    };
-    let grace = async move {
-        // A sender that is dropped means that serving ended by itself, and the other branch will say so.
-        if ended.await.is_ok() {
-            tokio::time::sleep(GRACE).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
+        shutdown.begin();
+        std::future::pending::<()>().await;
     };
     tokio::select! {
-        served = axum::serve(listener, router).with_graceful_shutdown(signal) => served.map_err(StartError::Serve),
-        () = grace => {
-            tracing::warn!("some requests did not finish in time");
-            Ok(())
-        }
+        () = serving => Ok(()),
+        () = ending => Ok(()),
         () = store_closed => Err(StartError::StoreClosed),
     }
 }

@@ -363,6 +363,8 @@ fn the_help_explains_every_flag() {
         "--web",
         "--dev",
         "--token-ttl",
+        "--rate-limit",
+        "--rate-burst",
         "--jwt-secret",
         "--jwt-public-key",
         "--jwt-key-set",
@@ -377,5 +379,5 @@ fn the_help_explains_every_flag() {
     ] {
         assert!(help.contains(flag), "{flag}");
     }
-    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 17);
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 19);
 }

@@ -14,7 +14,9 @@ mod json;
 mod members_cache;
 mod membership;
 mod postgres;
+mod rates;
 mod receipt;
+mod shutdown;
 mod sql;
 mod sqlite;
 mod store;
@@ -28,13 +30,15 @@ pub use changes::{
 pub use clock::{Clock, SystemClock};
 pub use error::{KeyError, StoreError, TokenError};
 pub use http::{
-    KEY_WAIT, ProblemResponse, ResourceError, Server, api, bearer, guarded, not_found, resources,
+    KEY_WAIT, ProblemResponse, ResourceError, Server, api, bearer, guarded, not_found, resources, serve,
     with_protocol,
 };
 pub use members_cache::CachedMembers;
 pub use membership::{Members, Membership, Memberships, Role, RoleError};
 pub use postgres::PostgresStore;
+pub use rates::{RateLimit, Rates};
 pub use receipt::{Receipt, StoredVerdict};
+pub use shutdown::Shutdown;
 pub use sql::{SqlAnswer, SqlCall, SqlError, SqlHandlers};
 pub use sqlite::SqliteStore;
 pub use store::{

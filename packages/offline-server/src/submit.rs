@@ -1,6 +1,6 @@
 //! What happens to a batch between its body and its outcomes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use offline_protocol::{Outcome, Outcomes, Problem, Verdict};
 
@@ -15,6 +15,8 @@ use crate::{
 pub enum SubmitError {
     /// It is not a batch; nothing was executed.
     Refused(Problem),
+    /// The user asks for more than he may; nothing was executed. In so much time there will be enough.
+    Limited(Duration),
     /// The store failed; nothing took effect.
     Store(StoreError),
 }
@@ -28,6 +30,9 @@ pub async fn submit(server: &Server, identity: &Identity, body: &[u8]) -> Result
     let workspace = membership.as_ref().map(Membership::workspace_id);
     let items =
         read_batch(body, &server.limits, &server.registry, workspace).map_err(SubmitError::Refused)?;
+    // The request itself has been paid for.
+    let cost = u32::try_from(items.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    server.rates.take(identity, cost).map_err(SubmitError::Limited)?;
     let outcomes = match membership {
         Some(membership) => run(server, membership, items).await.map_err(SubmitError::Store)?,
         None => {

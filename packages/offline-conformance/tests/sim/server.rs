@@ -17,8 +17,8 @@ use offline_protocol::{
     RecordSnapshot, Retention, Timestamp, UserId, Verdict, WorkspaceId,
 };
 use offline_server::{
-    Change, Changes, Identity, Loaded, Membership, Memberships, Page, PageQuery, Receipt, Role, Server,
-    Store, StoreError, SubmitError, Tokens, Work, submit,
+    Change, Changes, Identity, Loaded, Membership, Memberships, Page, PageQuery, Rates, Receipt, Role,
+    Server, Store, StoreError, SubmitError, Tokens, Work, submit,
 };
 
 use crate::{
@@ -77,6 +77,7 @@ impl Backend {
             key_wait: offline_server::KEY_WAIT,
             live: None,
             sql: offline_server::SqlHandlers::new(),
+            rates: Rates::default(),
         };
         let program = Mutex::new(Program { up: true, server });
         Arc::new(Self { shared: Arc::clone(shared), disk, program, broken })
@@ -155,6 +156,7 @@ impl Backend {
                 Answer { ours: true, status: 200, retry_after: None, body }
             }
             Err(SubmitError::Refused(problem)) => Answer::status(problem.status, None),
+            Err(SubmitError::Limited(wait)) => Answer::status(429, Some(wait)),
             Err(SubmitError::Store(StoreError::Unavailable(_))) => {
                 Answer::status(503, Some(Duration::from_secs(5)))
             }

@@ -35,6 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         limits: Default::default(),
         retention: Default::default(),
         key_wait: KEY_WAIT,
+        rates: Default::default(),
         live: None,
     };
     let rest = resources(server.clone(), &[shop::resource()])?;

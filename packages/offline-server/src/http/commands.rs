@@ -11,8 +11,9 @@ use axum::{
 use crate::{Server, submit::submit};
 
 use super::{
-    ProblemResponse, bearer,
+    ProblemResponse,
     body::{discard, read_json},
+    identity::speaker,
 };
 
 /// `POST /sync/commands`
@@ -21,11 +22,11 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ProblemResponse> {
-    let identity = match bearer(&server.tokens, &headers).await {
+    let identity = match speaker(&server, &headers).await {
         Ok(identity) => identity,
         Err(problem) => {
             discard(body).await;
-            return Err(problem.into());
+            return Err(problem);
         }
     };
     let refuse = |problem| ProblemResponse::from(problem).with_limits(&server.limits);

@@ -22,7 +22,11 @@ use crate::{
     envelope::invalid_request,
 };
 
-use super::{ProblemResponse, changes::read_kinds, identity::own_membership};
+use super::{
+    ProblemResponse,
+    changes::read_kinds,
+    identity::{own_membership, still_member},
+};
 
 /// How far behind a stream may be taken up again; further behind it is not worth it to find out which kinds changed.
 const FAR_BEHIND: u64 = 10_000;
@@ -217,7 +221,7 @@ impl Stream {
 impl Speaker {
     /// Whether the token is valid still and its user a member. Trouble with finding out is no reason to end a stream that says so little.
     async fn may_listen(&self, server: &Server) -> bool {
-        match own_membership(server, &self.headers).await {
+        match still_member(server, &self.headers).await {
             Ok((identity, _)) => identity == self.identity,
             Err(problem) => problem.is_passing(),
         }

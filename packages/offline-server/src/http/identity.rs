@@ -19,13 +19,20 @@ pub async fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Identity, Pr
     tokens.verify(token.ok_or_else(unauthorized)?).await.ok_or_else(unauthorized)
 }
 
+/// Who speaks, when he may ask for more: what every route of a user begins with.
+pub(crate) async fn speaker(server: &Server, headers: &HeaderMap) -> Result<Identity, ProblemResponse> {
+    let identity = bearer(&server.tokens, headers).await?;
+    server.rates.take(&identity, 1).map_err(ProblemResponse::rate_limited)?;
+    Ok(identity)
+}
+
 /// The membership that a request to `/workspaces/{workspace}` needs; one answer for every way of not having it.
 pub(crate) async fn member(
     server: &Server,
     headers: &HeaderMap,
     workspace: &str,
 ) -> Result<Membership, ProblemResponse> {
-    let identity = bearer(&server.tokens, headers).await?;
+    let identity = speaker(server, headers).await?;
     let workspace = WorkspaceId::new(workspace).map_err(|_| workspace_not_found())?;
     let member = Membership::verify(&*server.memberships, &identity, &workspace).await?;
     member.ok_or_else(|| workspace_not_found().into())
@@ -36,7 +43,23 @@ pub(crate) async fn own_membership(
     server: &Server,
     headers: &HeaderMap,
 ) -> Result<(Identity, Membership), ProblemResponse> {
+    let identity = speaker(server, headers).await?;
+    with_membership(server, identity).await
+}
+
+/// The same in the course of a request that has been paid for.
+pub(crate) async fn still_member(
+    server: &Server,
+    headers: &HeaderMap,
+) -> Result<(Identity, Membership), ProblemResponse> {
     let identity = bearer(&server.tokens, headers).await?;
+    with_membership(server, identity).await
+}
+
+async fn with_membership(
+    server: &Server,
+    identity: Identity,
+) -> Result<(Identity, Membership), ProblemResponse> {
     let member = Membership::verify(&*server.memberships, &identity, &identity.workspace_id).await?;
     Ok((identity, member.ok_or_else(workspace_not_found)?))
 }

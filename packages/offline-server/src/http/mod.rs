@@ -10,6 +10,7 @@ mod in_flight;
 mod problem;
 mod records;
 mod resources;
+mod serve;
 mod single;
 
 use std::{sync::Arc, time::Duration};
@@ -26,7 +27,7 @@ use offline_domain::Registry;
 use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
-use crate::{Clock, Live, Memberships, SqlHandlers, Store, Tokens, changes::Streams};
+use crate::{Clock, Live, Memberships, Rates, SqlHandlers, Store, Tokens, changes::Streams};
 
 use self::events::Events;
 
@@ -34,6 +35,7 @@ pub use self::{
     identity::bearer,
     problem::ProblemResponse,
     resources::{KEY_WAIT, ResourceError, resources},
+    serve::serve,
 };
 
 /// The oldest protocol revision that is understood.
@@ -62,6 +64,8 @@ pub struct Server {
     pub key_wait: Duration,
     /// Tells what changed; without it there are no such routes.
     pub live: Option<Live>,
+    /// How much each user may ask for.
+    pub rates: Rates,
 }
 
 /// The routes of the protocol. The host adds its own, a fallback, and calls [`with_protocol`] last.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -25,9 +27,19 @@ pub struct ProblemResponse {
     /// With a cursor that leads nowhere: what to do about it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     resnapshot: bool,
+    /// When to come back, in seconds.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 impl ProblemResponse {
+    /// The answer to one who asks for more than he may; `wait` is rounded up to seconds.
+    pub(crate) fn rate_limited(wait: Duration) -> Self {
+        let problem = Problem::new(ProblemCode::RateLimited, 429, "Too many requests");
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        Self { retry_after: u64::try_from(seconds).ok(), ..problem.into() }
+    }
+
     /// Says what would have fitted.
     #[must_use]
     pub(crate) fn with_limits(mut self, limits: &Limits) -> Self {
@@ -52,7 +64,7 @@ impl ProblemResponse {
 
 impl From<Problem> for ProblemResponse {
     fn from(problem: Problem) -> Self {
-        Self { problem, limits: None, resnapshot: false }
+        Self { problem, limits: None, resnapshot: false, retry_after: None }
     }
 }
 
@@ -60,6 +72,7 @@ impl From<SubmitError> for ProblemResponse {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Refused(problem) => problem.into(),
+            SubmitError::Limited(wait) => Self::rate_limited(wait),
             SubmitError::Store(error) => error.into(),
         }
     }
@@ -98,7 +111,7 @@ impl From<StoreError> for ProblemResponse {
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let code = self.problem.code;
+        let (code, retry_after) = (self.problem.code, self.retry_after);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -117,6 +130,9 @@ impl IntoResponse for ProblemResponse {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
             }
             _ => {}
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

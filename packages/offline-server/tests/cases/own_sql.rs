@@ -239,6 +239,7 @@ async fn die(address: &str) {
         limits: Limits::default(),
         retention: Retention::default(),
         key_wait: KEY_WAIT,
+        rates: Default::default(),
         live: None,
     };
     let identity =

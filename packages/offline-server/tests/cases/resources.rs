@@ -2,7 +2,7 @@
 
 use offline_domain::{Registry, Resource};
 use offline_protocol::{Limits, Retention};
-use offline_server::{KEY_WAIT, ResourceError, Server, SqlHandlers, SystemClock, Tokens, resources};
+use offline_server::{KEY_WAIT, Rates, ResourceError, Server, SqlHandlers, SystemClock, Tokens, resources};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ async fn row_25_single_a_table_that_contradicts_the_commands_is_refused_at_the_s
         retention: Retention::default(),
         key_wait: KEY_WAIT,
         live: None,
+        rates: Rates::default(),
     };
     let refused = |table: &[Resource]| resources(server(erp::registry()), table).map(drop).unwrap_err();
     let notes = |path: &'static str| Resource::new(path, "note", "noteId");

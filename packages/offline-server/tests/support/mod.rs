@@ -13,8 +13,8 @@ use std::{
 use offline_domain::{Registry, Resource};
 use offline_protocol::{ChangeTerms, CommandType, Limits, Retention, Timestamp, UserId, WorkspaceId};
 use offline_server::{
-    CachedMembers, ChangeLog, Clock, Identity, KEY_WAIT, Live, Members, Role, Server, SqlHandlers, Store,
-    StreamLimits, Tokens, api, not_found, resources, with_protocol,
+    CachedMembers, ChangeLog, Clock, Identity, KEY_WAIT, Live, Members, Rates, Role, Server, Shutdown,
+    SqlHandlers, Store, StreamLimits, Tokens, api, not_found, resources, serve, with_protocol,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -63,6 +63,9 @@ pub(crate) struct TestServer {
     clock: Arc<AtomicI64>,
     ids: AtomicU64,
     pub(crate) place: Place,
+    pub(crate) shutdown: Shutdown,
+    /// Ends when the server has ended.
+    pub(crate) served: tokio::task::JoinHandle<()>,
 }
 
 impl TestServer {
@@ -130,15 +133,29 @@ impl TestServer {
                 terms: ChangeTerms::default(),
                 streams: StreamLimits::default(),
             }),
+            rates: Rates::default(),
         };
         adapt(&mut server).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let rest = resources(server.clone(), &table(&server.registry)).unwrap();
         let router = with_protocol(api(server).merge(rest).fallback(not_found));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let shutdown = Shutdown::default();
+        let served = tokio::spawn(serve(listener, router, shutdown.clone()));
         let client = Client::builder().no_gzip().build().unwrap();
-        Self { url, store, members, log, tokens, client, clock: millis, ids: AtomicU64::new(1), place }
+        Self {
+            url,
+            store,
+            members,
+            log,
+            tokens,
+            client,
+            clock: millis,
+            ids: AtomicU64::new(1),
+            place,
+            shutdown,
+            served,
+        }
     }
 
     /// The store beneath it.

@@ -1,0 +1,124 @@
+//! Connections, and how long things may take.
+
+use std::{pin::pin, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderValue, Method, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    serve::Listener,
+};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use offline_protocol::{Problem, ProblemCode};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+
+use crate::Shutdown;
+
+use super::{ProblemResponse, stamp};
+
+/// How long the head of a request may take, and how long a connection may be idle: for slow phones more than enough, and so short that
+/// connections which say nothing do not pile up.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest head of a request, to the next power of two; a token may have 4 KiB, cookies and tracing headers of proxies some more.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// How long a read may take until its answer begins. A write has no such limit: it would say nothing about what took effect.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long running requests may take after the end was announced.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long the last answers may take to leave.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves HTTP/1.1 until the shutdown has begun and what ran has finished, in 10 seconds at most. Until then new requests are answered with
+/// 503 `shutting-down`, and so is (with `outcome-unknown`, for a write) what runs longer.
+pub async fn serve(mut listener: TcpListener, router: Router, shutdown: Shutdown) {
+    let router = router.layer(from_fn_with_state(shutdown.clone(), bounded));
+    let (open, mut closed) = mpsc::channel::<()>(1);
+    let mut open = Some(open);
+    let mut begun = pin!(shutdown.begun());
+    let mut grace = pin!(async {
+        shutdown.begun().await;
+        tokio::time::sleep(GRACE).await;
+    });
+    loop {
+        tokio::select! {
+            (stream, _) = Listener::accept(&mut listener) => {
+                // One of those that come late; it is answered, but not waited for.
+                tokio::spawn(connection(stream, router.clone(), shutdown.clone(), open.clone()));
+            }
+            () = &mut begun, if open.is_some() => open = None,
+            _ = closed.recv(), if open.is_none() => return,
+            () = &mut grace => break,
+        }
+    }
+    tracing::warn!("some requests did not finish in time");
+    shutdown.cut_off();
+    let _ = tokio::time::timeout(FAREWELL, closed.recv()).await;
+}
+
+async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, open: Option<mpsc::Sender<()>>) {
+    let _ = stream.set_nodelay(true);
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.begun(), if open.is_some() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients come and go, and some send nonsense: nothing to wake anybody for.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Nothing new begins after the end was announced, and nothing runs without end.
+async fn bounded(State(shutdown): State<Shutdown>, mut request: Request, next: Next) -> Response {
+    if shutdown.has_begun() {
+        return closing(ending()).await;
+    }
+    request.extensions_mut().insert(shutdown.clone());
+    let read = matches!(*request.method(), Method::GET | Method::HEAD);
+    tokio::select! {
+        response = next.run(request) => response,
+        () = shutdown.over() => closing(if read { ending() } else { unknown() }).await,
+        () = tokio::time::sleep(READ_TIMEOUT), if read => closing(too_slow()).await,
+    }
+}
+
+async fn closing(problem: Problem) -> Response {
+    let mut response = stamp(ProblemResponse::from(problem).into_response()).await;
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn ending() -> Problem {
+    Problem::new(ProblemCode::ShuttingDown, 503, "The server is shutting down")
+}
+
+fn unknown() -> Problem {
+    Problem::new(
+        ProblemCode::OutcomeUnknown,
+        503,
+        "Whether it took effect is not known: the same request again finds out",
+    )
+}
+
+fn too_slow() -> Problem {
+    Problem::new(ProblemCode::StorageUnavailable, 503, "The answer took too long")
+}
