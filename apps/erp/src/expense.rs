@@ -244,14 +244,14 @@ fn check_fields(fields: Fields<'_>) -> Vec<FieldError> {
 }
 
 fn draft(records: &Records, key: &RecordKey) -> Result<ExpenseData, Rejection> {
-    let expense: ExpenseData = records
-        .data(key)
-        .and_then(|data| read_form(data).ok())
-        .ok_or_else(|| Rejection::new("The stored expense cannot be read by this version"))?;
-    match expense.state {
-        ExpenseState::Draft => Ok(expense),
-        _ => Err(Rejection::new("A submitted expense can no longer be changed")),
-    }
+    let expense: Option<ExpenseData> = records.data(key).and_then(|data| read_form(data).ok());
+    // One way out for both refusals: the browser loads this.
+    let title = match expense {
+        Some(expense) if expense.state == ExpenseState::Draft => return Ok(expense),
+        Some(_) => "A submitted expense can no longer be changed",
+        None => "The stored expense cannot be read by this version",
+    };
+    Err(Rejection::new(title))
 }
 
 fn store(key: RecordKey, expense: &ExpenseData) -> Result<Effect, Rejection> {

@@ -207,14 +207,13 @@ impl CommandHandler for InvoiceDraftUpdate {
 
 /// An invoice that can still be changed.
 pub(crate) fn draft(records: &Records, key: &RecordKey) -> Result<InvoiceData, Rejection> {
-    let invoice: InvoiceData = records
-        .data(key)
-        .and_then(|data| read_form(data).ok())
-        .ok_or_else(|| Rejection::new("The stored invoice cannot be read by this version"))?;
-    match invoice.state {
-        InvoiceState::Draft => Ok(invoice),
-        InvoiceState::Issued => Err(Rejection::new("An issued invoice can no longer be changed")),
-    }
+    let invoice: Option<InvoiceData> = records.data(key).and_then(|data| read_form(data).ok());
+    let title = match invoice {
+        Some(invoice) if invoice.state == InvoiceState::Draft => return Ok(invoice),
+        Some(_) => "An issued invoice can no longer be changed",
+        None => "The stored invoice cannot be read by this version",
+    };
+    Err(Rejection::new(title))
 }
 
 impl From<InvoiceLineData> for InvoiceLine {

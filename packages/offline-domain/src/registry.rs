@@ -200,8 +200,13 @@ impl Prepared {
     ///
     /// What a command only reads, or moves on like a counter, keeps no other command waiting.
     pub fn keys(&self) -> Vec<RecordKey> {
-        let ordered = self.touches.iter().filter(|touch| touch.access.keeps_order());
-        ordered.map(|touch| touch.key.clone()).collect()
+        let mut keys = Vec::with_capacity(self.touches.len());
+        for touch in &self.touches {
+            if touch.access.keeps_order() {
+                keys.push(touch.key.clone());
+            }
+        }
+        keys
     }
 
     /// What its type does when the record has changed.
