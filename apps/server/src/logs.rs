@@ -6,7 +6,7 @@ use crate::cli::LogFormat;
 pub(crate) fn start(format: LogFormat, level: LevelFilter) {
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
     match format {
-        LogFormat::Json => builder.json().flatten_event(true).with_target(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_target(false).with_span_list(false).init(),
         LogFormat::Pretty => builder.init(),
     }
     std::panic::set_hook(Box::new(|panic| {

@@ -5,11 +5,11 @@ use std::{io, io::Write as _, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use offline_protocol::{ChangeTerms, Limits, Retention, Timestamp};
 use offline_server::{
-    CachedMembers, ChangeLog, Clock, Hub, KEY_WAIT, Live, Members as _, Memberships, RateLimit, Rates,
-    Server, Shutdown, SqlHandlers, Store, StoreError, StreamLimits, SystemClock, Tokens, api, resources,
-    with_protocol,
+    CachedMembers, ChangeLog, Clock, Hub, KEY_WAIT, Live, Members as _, Memberships, Metrics, RateLimit,
+    Rates, Server, Shutdown, SqlHandlers, Store, StoreError, StreamLimits, SystemClock, Tokens, api, health,
+    metrics_routes, observed, resources, with_protocol,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::AbortHandle};
 
 use crate::{
     cli::{Member, Options},
@@ -42,15 +42,21 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     }
     let terms = ChangeTerms { cursor_days: options.cursor_days, ..ChangeTerms::default() };
     let live = Live { log: Arc::clone(&log), terms, streams: StreamLimits::default() };
-    let router = router(&options, tokens, Arc::clone(&store), Arc::new(members), live)?;
+    let members = Arc::new(members);
+    let health = health(members.clone(), Arc::new(SystemClock));
+    let metrics = Metrics::default();
+    let api = router(&options, tokens, Arc::clone(&store), members, live, metrics.clone())?;
+    let router = with_protocol(observed(api, metrics.clone()).merge(health.clone()));
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;
+    let scraped = scraped(&options, health.merge(metrics_routes(metrics))).await?;
     let hub = Arc::clone(log.hub());
     let keeper = tokio::spawn(prune_daily(store, log, Retention::default(), options.cursor_days));
     announce(&listener, folder.path()).map_err(StartError::Serve)?;
     let ended = run(listener, router, &hub, closed).await;
     keeper.abort();
+    scraped.abort();
     ended
 }
 
@@ -60,6 +66,7 @@ fn router(
     store: Arc<dyn Store>,
     memberships: Arc<dyn Memberships>,
     live: Live,
+    metrics: Metrics,
 ) -> Result<Router, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let server = Server {
@@ -74,6 +81,7 @@ fn router(
         key_wait: KEY_WAIT,
         live: Some(live),
         rates: rates(options, Arc::clone(&clock)),
+        metrics,
     };
     let rest =
         resources(server.clone(), &erp::resources()).expect("BUG: the ERP's resources name its own commands");
@@ -82,7 +90,7 @@ fn router(
         tracing::warn!("--dev: anybody can sign in as anybody");
         router = router.merge(dev::routes(dev::DevSignIn { tokens, lifetime: options.token_ttl }));
     }
-    Ok(with_protocol(router.merge(web::fallback(options.web_folder().as_deref())?)))
+    Ok(router.merge(web::fallback(options.web_folder().as_deref())?))
 }
 
 fn rates(options: &Options, clock: Arc<dyn Clock>) -> Rates {
@@ -90,6 +98,14 @@ fn rates(options: &Options, clock: Arc<dyn Clock>) -> Rates {
         0 => Rates::default(),
         per_second => Rates::new(RateLimit { per_second, burst: options.rate_burst }, clock),
     }
+}
+
+/// Answers who asks for the metrics, on an address of its own.
+async fn scraped(options: &Options, router: Router) -> Result<AbortHandle, StartError> {
+    let Some(address) = options.metrics_listen else { return Ok(tokio::spawn(async {}).abort_handle()) };
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+    Ok(tokio::spawn(offline_server::serve(listener, router, Shutdown::default())).abort_handle())
 }
 
 /// Says on stdout that requests are answered from now on. A stdout that nobody reads is no reason to end.

@@ -74,6 +74,55 @@ async fn what_keeps_it_from_starting_is_said_in_one_sentence() {
 }
 
 #[tokio::test]
+async fn what_happens_is_counted_without_a_word_of_whose_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    // A port that is free now.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let server = ServerProcess::start(folder.path(), &["--metrics-listen", &address]);
+    let token = server.sign_in("ana", "acme").await;
+    let mut made_up = create(2);
+    made_up["type"] = json!("SOMETHING_MADE_UP_V1");
+    server.send(&token, &[create(1), made_up]).await.unwrap();
+    server.send(&token, &[create(1)]).await.unwrap();
+    server.expense(&token, "e1").await.unwrap();
+    for path in ["/made/up", "/workspaces/acme/records/made-up/x"] {
+        server.get(path).await;
+    }
+    let method = reqwest::Method::from_bytes(b"MADEUP").unwrap();
+    server.client.request(method, format!("{}/sync/commands", server.url)).send().await.unwrap();
+    let scrape = |path: &str| server.client.get(format!("http://{address}{path}")).send();
+    let text = scrape("/metrics").await.unwrap().text().await.unwrap();
+    for line in [
+        "offline_commands_total{type=\"EXPENSE_CREATE_V1\",outcome=\"applied\"} 2",
+        "offline_commands_total{type=\"unknown\",outcome=\"rejected\"} 1",
+        "offline_receipts_replayed_total 1",
+        "offline_batch_commands_sum 3.0",
+        "offline_batch_commands_count 2",
+        "offline_transaction_seconds_count 2",
+        "offline_queue_wait_seconds_count 2",
+        "offline_http_request_seconds_count{method=\"POST\",route=\"/sync/commands\",status=\"200\"} 2",
+        "offline_http_request_seconds_count{method=\"other\",route=\"/sync/commands\",status=\"405\"} 1",
+        "offline_http_requests_running 0",
+        "offline_event_streams 0",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    for private in ["acme", "ana", "e1\"", "made", "MADE", "key-1"] {
+        assert!(!text.contains(private), "{private} is in the metrics");
+    }
+    for (path, words) in [("/healthz", "ok"), ("/readyz", "ready")] {
+        for answer in [server.get(path).await, scrape(path).await.unwrap()] {
+            assert_eq!(answer.status(), 200, "{path}");
+            assert_eq!(answer.text().await.unwrap().trim(), words);
+        }
+    }
+    let public = server.get("/metrics").await;
+    assert!(!public.text().await.unwrap().contains("offline_"), "not on the public address");
+}
+
+#[tokio::test]
 async fn keys_that_cannot_be_used_are_said_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &str| {
@@ -277,6 +326,12 @@ async fn the_log_names_each_command_and_never_what_is_in_it() {
         assert_eq!(line["idempotencyKey"], format!("key-{number}"));
         assert_eq!(line["clientTraceId"], format!("trace-{number}"));
         assert_eq!(line["status"], status);
+        assert_eq!(line["traceId"].as_str().unwrap().len(), 32);
+        assert_eq!(
+            (&line["span"]["name"], &line["span"]["route"]),
+            (&json!("request"), &json!("/sync/commands"))
+        );
+        assert_eq!((&line["span"]["workspaceId"], &line["span"]["userId"]), (&json!("acme"), &json!("ana")));
     }
     for private in ["private dinner", "a fortune", "4990", &token, token.rsplit('.').next().unwrap()] {
         assert!(!log.contains(private), "{private} is in the log");
@@ -363,6 +418,7 @@ fn the_help_explains_every_flag() {
         "--web",
         "--dev",
         "--token-ttl",
+        "--metrics-listen",
         "--rate-limit",
         "--rate-burst",
         "--jwt-secret",
@@ -379,5 +435,5 @@ fn the_help_explains_every_flag() {
     ] {
         assert!(help.contains(flag), "{flag}");
     }
-    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 19);
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 20);
 }

@@ -13,6 +13,7 @@ mod item;
 mod json;
 mod members_cache;
 mod membership;
+mod metrics;
 mod postgres;
 mod rates;
 mod receipt;
@@ -30,11 +31,12 @@ pub use changes::{
 pub use clock::{Clock, SystemClock};
 pub use error::{KeyError, StoreError, TokenError};
 pub use http::{
-    KEY_WAIT, ProblemResponse, ResourceError, Server, api, bearer, guarded, not_found, resources, serve,
-    with_protocol,
+    KEY_WAIT, ProblemResponse, ResourceError, Server, api, bearer, guarded, health, metrics_routes,
+    not_found, observed, resources, serve, with_protocol,
 };
 pub use members_cache::CachedMembers;
 pub use membership::{Members, Membership, Memberships, Role, RoleError};
+pub use metrics::Metrics;
 pub use postgres::PostgresStore;
 pub use rates::{RateLimit, Rates};
 pub use receipt::{Receipt, StoredVerdict};

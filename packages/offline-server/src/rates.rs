@@ -162,7 +162,7 @@ mod tests {
         let watched = || rates.0.as_ref().unwrap().allowances.lock().unwrap().len();
         assert_eq!(watched(), MOST);
         clock.fetch_add(1_000, Ordering::SeqCst);
-        assert_eq!(rates.take(&user("one more"), 1), Ok(()));
+        assert_eq!(rates.take(&user("one-more"), 1), Ok(()));
         assert_eq!(watched(), 1, "all the others had their whole allowance again");
     }
 }

@@ -1,11 +1,20 @@
 //! What happens to a batch between its body and its outcomes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use offline_protocol::{Outcome, Outcomes, Problem, Verdict};
+use offline_protocol::{Command, Outcome, Outcomes, Problem, TraceId, Verdict};
+
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use crate::{
-    Identity, Membership, Server, StoreError, Work,
+    Fold, Identity, Loaded, Membership, Server, Step, StoreError, Work,
     envelope::read_batch,
     fold::{Batch, BatchFold, Item},
 };
@@ -66,14 +75,58 @@ pub(crate) async fn run(
         sql: server.sql.clone(),
         items,
     });
-    let fold = Arc::new(BatchFold(Arc::clone(&batch)));
-    let work = Work { membership, wanted: batch.wanted(), fold };
-    let verdicts = server.store.run(work).await?;
+    server.metrics.batch(batch.items.len());
+    let fold = Arc::new(Timed::new(BatchFold(Arc::clone(&batch))));
+    let work = Work { membership, wanted: batch.wanted(), fold: Arc::clone(&fold) as Arc<dyn Fold> };
+    let verdicts = server.store.run(work).await.inspect_err(|_| server.metrics.store_failed())?;
+    server.metrics.stored(fold.waited(), fold.handed_over.elapsed());
     let outcome = |(item, verdict): (&Item, Verdict)| {
         log(&batch, item, &verdict);
+        server.metrics.command(type_label(server, item), &verdict);
         Outcome { command_id: item.command_id(), verdict }
     };
     Ok(batch.items.iter().zip(verdicts).map(outcome).collect())
+}
+
+/// The type of a command as a label: what clients make up is all one.
+fn type_label<'a>(server: &Server, item: &'a Item) -> &'a str {
+    let known = |command: &&Command| server.registry.accepts(&command.command_type);
+    item.command().filter(known).map_or("unknown", |command| command.command_type.as_str())
+}
+
+/// A fold that knows how long it waited for its transaction.
+struct Timed {
+    fold: BatchFold,
+    handed_over: Instant,
+    waited_micros: AtomicU64,
+}
+
+impl Timed {
+    fn new(fold: BatchFold) -> Self {
+        Self { fold, handed_over: Instant::now(), waited_micros: AtomicU64::new(0) }
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::from_micros(self.waited_micros.load(Ordering::Relaxed))
+    }
+}
+
+impl Fold for Timed {
+    fn begin(&self, loaded: Loaded) -> Step {
+        let waited = u64::try_from(self.handed_over.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.waited_micros.store(waited, Ordering::Relaxed);
+        self.fold.begin(loaded)
+    }
+}
+
+/// The W3C trace id that follows from the client's: itself when it is one, else the first half of its SHA-256.
+fn trace_of(client: &TraceId) -> String {
+    let text = client.as_str();
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() == 32 && text.bytes().all(hex) && text.bytes().any(|byte| byte != b'0') {
+        return text.to_owned();
+    }
+    Sha256::digest(text.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One line for each command; never a payload.
@@ -91,10 +144,27 @@ fn log(batch: &Batch, item: &Item, verdict: &Verdict) {
         commandId = item.command_id().map(tracing::field::display),
         idempotencyKey = command.map(|command| command.idempotency_key.as_str()),
         clientTraceId = command.map(|command| command.client_trace_id.as_str()),
+        traceId = command.map(|command| trace_of(&command.client_trace_id)),
         commandType = command.map(|command| command.command_type.as_str()),
         status = verdict.status(),
         code,
         replayed,
         "command"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_trace_id_becomes_one_of_the_w3c() {
+        let of = |text: &str| trace_of(&TraceId::new(text).unwrap());
+        assert_eq!(of("4bf92f3577b34da6a3ce929d0e0e4736"), "4bf92f3577b34da6a3ce929d0e0e4736");
+        for text in ["trace-1", "4BF92F3577B34DA6A3CE929D0E0E4736", &"0".repeat(32), &"x".repeat(128)] {
+            let derived = of(text);
+            assert!(derived.len() == 32 && derived != text && derived == of(text), "{text}: {derived}");
+        }
+        assert_ne!(of("trace-1"), of("trace-2"));
+    }
 }

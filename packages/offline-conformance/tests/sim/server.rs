@@ -78,6 +78,7 @@ impl Backend {
             live: None,
             sql: offline_server::SqlHandlers::new(),
             rates: Rates::default(),
+            metrics: Default::default(),
         };
         let program = Mutex::new(Program { up: true, server });
         Arc::new(Self { shared: Arc::clone(shared), disk, program, broken })

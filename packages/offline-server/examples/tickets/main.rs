@@ -36,6 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         retention: Default::default(),
         key_wait: KEY_WAIT,
         rates: Default::default(),
+        metrics: Default::default(),
         live: None,
     };
     let rest = resources(server.clone(), &[shop::resource()])?;

@@ -20,6 +20,7 @@ use crate::{
     Extent, Identity, Live, Membership, Server, StoreError,
     changes::{At, Listener, Permit, Place, Streams, TooMany},
     envelope::invalid_request,
+    metrics::Counted,
 };
 
 use super::{
@@ -73,6 +74,7 @@ pub(crate) async fn get(
         extent,
         told: extent.head,
         _permit: permit,
+        _counted: events.server.metrics.event_stream(),
     };
     let first = stream.begin(last).await?;
     let (sender, receiver) = mpsc::channel(1);
@@ -119,6 +121,7 @@ struct Stream {
     extent: Extent,
     told: ChangeSeq,
     _permit: Permit,
+    _counted: Counted,
 }
 
 impl Stream {

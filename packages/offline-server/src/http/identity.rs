@@ -22,6 +22,8 @@ pub async fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Identity, Pr
 /// Who speaks, when he may ask for more: what every route of a user begins with.
 pub(crate) async fn speaker(server: &Server, headers: &HeaderMap) -> Result<Identity, ProblemResponse> {
     let identity = bearer(&server.tokens, headers).await?;
+    let span = tracing::Span::current();
+    span.record("workspaceId", identity.workspace_id.as_str()).record("userId", identity.user_id.as_str());
     server.rates.take(&identity, 1).map_err(ProblemResponse::rate_limited)?;
     Ok(identity)
 }

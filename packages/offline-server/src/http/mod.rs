@@ -7,6 +7,7 @@ mod events;
 mod hello;
 mod identity;
 mod in_flight;
+mod observe;
 mod problem;
 mod records;
 mod resources;
@@ -27,12 +28,13 @@ use offline_domain::Registry;
 use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
-use crate::{Clock, Live, Memberships, Rates, SqlHandlers, Store, Tokens, changes::Streams};
+use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens, changes::Streams};
 
 use self::events::Events;
 
 pub use self::{
     identity::bearer,
+    observe::{health, metrics as metrics_routes, observed},
     problem::ProblemResponse,
     resources::{KEY_WAIT, ResourceError, resources},
     serve::serve,
@@ -66,6 +68,8 @@ pub struct Server {
     pub live: Option<Live>,
     /// How much each user may ask for.
     pub rates: Rates,
+    /// Counts what happens.
+    pub metrics: Metrics,
 }
 
 /// The routes of the protocol. The host adds its own, a fallback, and calls [`with_protocol`] last.

@@ -240,6 +240,7 @@ async fn die(address: &str) {
         retention: Retention::default(),
         key_wait: KEY_WAIT,
         rates: Default::default(),
+        metrics: Default::default(),
         live: None,
     };
     let identity =

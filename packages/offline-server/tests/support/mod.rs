@@ -134,6 +134,7 @@ impl TestServer {
                 streams: StreamLimits::default(),
             }),
             rates: Rates::default(),
+            metrics: Default::default(),
         };
         adapt(&mut server).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
