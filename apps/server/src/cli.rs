@@ -1,25 +1,33 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, ValueEnum, builder::BoolishValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use offline_protocol::{UserId, WorkspaceId};
 use offline_server::Role;
 use tracing::level_filters::LevelFilter;
 
 /// The ERP's server: takes commands, keeps records, serves the web app.
 #[derive(Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version, max_term_width = 110, args_conflicts_with_subcommands = false)]
 pub(crate) struct Options {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub(crate) operation: Option<Operation>,
+
+    /// Looks at the flags, the keys, the web app and the database, says what it found, and ends: nothing is made or changed.
+    #[arg(long, env = "ERP_SERVER_CHECK_CONFIG", value_parser = BoolishValueParser::new())]
+    pub(crate) check_config: bool,
+
     /// Where to listen; port 0 picks a free one.
     #[arg(long, env = "ERP_SERVER_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
     pub(crate) listen: SocketAddr,
 
     /// The folder that everything is kept in; made when it does not exist.
-    #[arg(long, env = "ERP_SERVER_DATA", default_value = "./data", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "ERP_SERVER_DATA", default_value = "./data", value_name = "FOLDER")]
     pub(crate) data: PathBuf,
 
     /// The PostgreSQL database that the records are kept in, postgres://user:password@host:5432/database; without it a SQLite file in the
     /// data folder. Not encrypted: by a Unix socket, on this machine, or through a network that is.
-    #[arg(long, env = "ERP_SERVER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "ERP_SERVER_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
     /// The built web app to serve, a folder with an index.html; without it ./apps/web/dist when that is built.
@@ -61,11 +69,11 @@ pub(crate) struct Options {
     pub(crate) tokens: TokenOptions,
 
     /// How the log on stderr is written.
-    #[arg(long, env = "ERP_SERVER_LOG", value_enum, default_value_t = LogFormat::Json)]
+    #[arg(long, global = true, env = "ERP_SERVER_LOG", value_enum, default_value_t = LogFormat::Json)]
     pub(crate) log: LogFormat,
 
     /// What is logged: off, error, warn, info, debug or trace.
-    #[arg(long, env = "ERP_SERVER_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    #[arg(long, global = true, env = "ERP_SERVER_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     pub(crate) log_level: LevelFilter,
 }
 
@@ -75,6 +83,25 @@ impl Options {
         let built = PathBuf::from("apps/web/dist");
         self.web.clone().or_else(|| built.join("index.html").is_file().then_some(built))
     }
+}
+
+/// What an operator does besides serving.
+#[derive(Subcommand)]
+pub(crate) enum Operation {
+    /// Writes a copy of the SQLite database to a new file, also while a server uses it.
+    Backup {
+        /// Where to; must not exist.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Puts a backup into an empty data folder. Clients then get everything anew, and send what the backup does not know.
+    Restore {
+        /// A file that "backup" wrote.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Makes every client get everything anew: after a database was put back by other means, like pg_restore.
+    RotateLineage,
 }
 
 /// Which tokens are believed.

@@ -9,6 +9,9 @@ use crate::error::StartError;
 /// The least that a secret of HS256 should have (RFC 7518, 3.2).
 const SECRET_BYTES: usize = 32;
 
+const SECRET: &str = "jwt-secret";
+const RESTORED: &str = "server.sqlite.restored";
+
 /// The folder that everything is kept in, held by this process alone.
 pub(crate) struct DataFolder {
     path: PathBuf,
@@ -42,18 +45,33 @@ impl DataFolder {
 
     /// Where the database lies.
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("server.sqlite")
+        database_of(&self.path)
+    }
+
+    /// Whether a database could be put into the folder: nothing is in there but what any folder may have.
+    pub(crate) fn is_empty(&self) -> Result<bool, StartError> {
+        let failed = |source| StartError::Data { folder: self.path.clone(), source };
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if ["lock", SECRET, RESTORED].iter().all(|known| name != *known) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Where a backup is made ready, before it becomes the database.
+    pub(crate) fn restored(&self) -> PathBuf {
+        self.path.join(RESTORED)
     }
 
     /// The secret that tokens are signed with, made at the first start and readable by its owner only.
     pub(crate) fn secret(&self) -> Result<String, StartError> {
-        let file = self.path.join("jwt-secret");
-        let failed = |source| StartError::Data { folder: self.path.clone(), source };
-        match fs::read_to_string(&file) {
-            Ok(secret) => return checked(secret.trim()).map(str::to_owned),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+        if let Some(secret) = kept_secret(&self.path)? {
+            return Ok(secret);
         }
+        let file = self.path.join(SECRET);
+        let failed = |source| StartError::Data { folder: self.path.clone(), source };
         let mut bytes = [0; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(StartError::Random)?;
         let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -64,6 +82,20 @@ impl DataFolder {
         new.write_all(secret.as_bytes()).and_then(|()| new.sync_all()).map_err(failed)?;
         fs::rename(&aside, &file).map_err(failed)?;
         Ok(secret)
+    }
+}
+
+/// Where the database of a folder lies.
+pub(crate) fn database_of(folder: &Path) -> PathBuf {
+    folder.join("server.sqlite")
+}
+
+/// The secret that a folder keeps, when it does.
+pub(crate) fn kept_secret(folder: &Path) -> Result<Option<String>, StartError> {
+    match fs::read_to_string(folder.join(SECRET)) {
+        Ok(secret) => checked(secret.trim()).map(|secret| Some(secret.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StartError::Data { folder: folder.to_owned(), source }),
     }
 }
 
@@ -83,7 +115,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-fn private_file(file: &Path) -> io::Result<File> {
+pub(crate) fn private_file(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -55,6 +55,25 @@ pub(crate) enum StartError {
     /// The database cannot be opened.
     #[error("cannot open the database: {}", chain(.0))]
     Store(#[from] StoreError),
+    /// SQLite's operations do not fit PostgreSQL.
+    #[error(
+        "this is for the SQLite database of a data folder; PostgreSQL has pg_dump and pg_restore, then rotate-lineage"
+    )]
+    NotForPostgres,
+    /// There is nothing to work on.
+    #[error("there is no database in {}", .0.display())]
+    NoDatabase(PathBuf),
+    /// A backup goes into an empty folder.
+    #[error("{} is not empty: a backup is restored into an empty data folder", .0.display())]
+    NotEmpty(PathBuf),
+    /// The file of a backup cannot be read or written.
+    #[error("cannot use the file {}: {source}", .file.display())]
+    File {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The disk did not take what was to be flushed; what it holds is found out by a new start.
     #[error("the database could not be flushed to the disk: look after the disk, then start again")]
     StoreClosed,

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod cli;
 mod data;
 mod database;
 mod dev;
 mod error;
 mod logs;
+mod operate;
 mod serve;
 mod tokens;
 mod web;
@@ -14,7 +16,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{cli::Options, error::StartError};
+use crate::{
+    cli::{Operation, Options},
+    error::StartError,
+};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -34,5 +39,15 @@ fn run(options: Options) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;
-    runtime.block_on(serve::serve(options))
+    match options.operation {
+        _ if options.check_config => runtime.block_on(check::check(&options)),
+        Some(Operation::Backup { to }) => operate::backup(options.database_url.is_some(), &options.data, &to),
+        Some(Operation::Restore { from }) => {
+            operate::restore(options.database_url.is_some(), &options.data, &from)
+        }
+        Some(Operation::RotateLineage) => {
+            runtime.block_on(operate::rotate_lineage(options.database_url.as_deref(), &options.data))
+        }
+        None => runtime.block_on(serve::serve(options)),
+    }
 }

@@ -32,7 +32,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         return Err(StartError::DevInPublic(options.listen));
     }
     let folder = DataFolder::open(&options.data)?;
-    let tokens = tokens(&options, &folder, Arc::new(SystemClock)).await?;
+    let tokens = tokens(&options, || folder.secret(), Arc::new(SystemClock)).await?;
     let Database { store, members, log, closed } =
         Database::open(options.database_url.as_deref(), &folder).await?;
     let dev_members = if options.dev { dev::members() } else { Vec::new() };

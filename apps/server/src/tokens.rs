@@ -4,16 +4,12 @@ use std::{path::Path, sync::Arc};
 
 use offline_server::{Clock, KeyError, KeySet, TokenRules, Tokens};
 
-use crate::{
-    cli::Options,
-    data::{DataFolder, checked},
-    error::StartError,
-};
+use crate::{cli::Options, data::checked, error::StartError};
 
 /// Reads the keys. The secret of the data folder counts only where nothing else does, and for the development sign-in.
 pub(crate) async fn tokens(
     options: &Options,
-    folder: &DataFolder,
+    folders_secret: impl FnOnce() -> Result<String, StartError>,
     clock: Arc<dyn Clock>,
 ) -> Result<Tokens, StartError> {
     let of = &options.tokens;
@@ -27,7 +23,7 @@ pub(crate) async fn tokens(
     if let Some(secret) = &of.jwt_secret {
         tokens = tokens.with_secret(checked(secret)?.as_bytes());
     } else if options.dev || (of.jwt_public_key.is_empty() && of.jwt_key_set.is_none()) {
-        tokens = tokens.with_secret(folder.secret()?.as_bytes());
+        tokens = tokens.with_secret(folders_secret()?.as_bytes());
     }
     for file in &of.jwt_public_key {
         let pem = std::fs::read(file).map_err(|error| bad_key(file, KeyError::File(error)))?;

@@ -109,6 +109,30 @@ async fn two_servers_over_one_database_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_lineage_of_the_database_is_seen_by_running_servers() {
+    let site = Site::new().await;
+    let server = site.start("one");
+    let token = server.sign_in("ana", "acme").await;
+    let changes = async |since: &str| {
+        let get = server.client.get(format!("{}/sync/changes{since}", server.url));
+        let response = get.bearer_auth(&token).send().await.unwrap();
+        (response.status().as_u16(), support::body(response).await)
+    };
+    let (_, page) = changes("").await;
+    let since = format!("?since={}", page["next"].as_str().unwrap());
+    assert_eq!(changes(&since).await.0, 200);
+    let operate = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_erp-server"));
+        command.args(arguments).args(["--database-url", &site.url]).output().unwrap()
+    };
+    let checked = operate(&["--check-config", "--data", site.folder.path().join("none").to_str().unwrap()]);
+    assert!(checked.status.success());
+    assert!(String::from_utf8(checked.stdout).unwrap().contains("database: PostgreSQL, schema"));
+    assert!(operate(&["rotate-lineage"]).status.success());
+    assert_eq!(changes(&since).await.0, 410);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_server_commits_another_ones_stream_tells() {
     let site = Site::new().await;
     let servers = [site.start("one"), site.start("two")];

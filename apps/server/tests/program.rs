@@ -430,6 +430,7 @@ fn the_help_explains_every_flag() {
         "--jwt-workspace-claim",
         "--member",
         "--cursor-days",
+        "--check-config",
         "--log",
         "--log-level",
     ] {

@@ -44,7 +44,8 @@ pub use shutdown::Shutdown;
 pub use sql::{SqlAnswer, SqlCall, SqlError, SqlHandlers};
 pub use sqlite::SqliteStore;
 pub use store::{
-    Change, Changes, Fold, Folded, Loaded, Page, PageQuery, Pause, Step, Store, StoredRecord, Wanted, Work,
+    Change, Changes, Fold, Folded, Loaded, Page, PageQuery, Pause, Schema, Step, Store, StoredRecord, Wanted,
+    Work,
 };
 
 // What own SQL is given, in the versions that the stores use.

@@ -181,3 +181,12 @@ pub struct Page {
     /// Whether there are more behind the last one.
     pub more: bool,
 }
+
+/// The step of its schema's history that a database has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    /// The database's; 0 when there is none yet.
+    pub found: i64,
+    /// The newest that this program knows, and brings the database to at its start.
+    pub known: i64,
+}

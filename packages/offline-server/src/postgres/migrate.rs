@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Config, NoTls, error::SqlState};
 
-use crate::{CursorKey, Lineage, StoreError};
+use crate::{CursorKey, Lineage, Schema, StoreError};
 
 use super::failure::PgError;
 
@@ -39,6 +39,29 @@ pub(crate) async fn migrate(config: &Config) -> Result<(), StoreError> {
         }
         attempt += 1;
     }
+}
+
+/// Which schema the database has. Changes nothing.
+pub(crate) async fn schema(config: &Config) -> Result<Schema, StoreError> {
+    let failed = |error| StoreError::Backend(Box::new(PgError::new(&error)));
+    let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+    let connection = tokio::spawn(connection);
+    let exists = "SELECT to_regclass('offline.migration') IS NOT NULL";
+    let found = async {
+        let exists: bool = client.query_one(exists, &[]).await.map_err(failed)?.get(0);
+        if !exists {
+            return Ok(0);
+        }
+        match done(&client).await {
+            Ok(done) => Ok(done),
+            Err(Migration::Store(error)) => Err(error),
+            Err(Migration::Postgres(error)) => Err(failed(error)),
+        }
+    }
+    .await;
+    connection.abort();
+    let number = |steps| i64::try_from(steps).unwrap_or(i64::MAX);
+    Ok(Schema { found: number(found?), known: number(MIGRATIONS.len()) })
 }
 
 /// Gives the database another lineage.

@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 use offline_protocol::{RecordKey, RecordSnapshot, Timestamp, Verdict, WorkspaceId};
 use tokio_postgres::{Config, Row, config::SslMode, types::ToSql};
 
-use crate::{CursorKey, Hub, Membership, Page, PageQuery, Store, StoreError, Work};
+use crate::{CursorKey, Hub, Membership, Page, PageQuery, Schema, Store, StoreError, Work};
 
 use self::{connection::Connections, group::Groups, notices::Notices};
 
@@ -71,6 +71,11 @@ impl PostgresStore {
         let config = Self::config(url)?;
         migrate::migrate(&config).await?;
         migrate::rotate_lineage(&config).await
+    }
+
+    /// Which schema the database has. Changes nothing.
+    pub async fn schema(url: &str) -> Result<Schema, StoreError> {
+        migrate::schema(&Self::config(url)?).await
     }
 
     fn config(url: &str) -> Result<Config, StoreError> {

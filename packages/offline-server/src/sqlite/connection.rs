@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
-use crate::StoreError;
+use crate::{Schema, StoreError};
 
 /// The schema's history. A step that was ever shipped never changes; new ones are added at the end.
 const MIGRATIONS: [&str; 4] = [
@@ -45,14 +45,21 @@ fn tune(connection: &Connection) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error).map(drop)
 }
 
-/// Brings the schema to `target`; each step is one transaction together with its number.
-fn migrate(connection: &mut Connection, target: usize) -> Result<(), StoreError> {
+/// Which schema the database has; an error when it is a newer one than this program knows.
+pub(crate) fn schema(connection: &Connection) -> Result<Schema, StoreError> {
     let found: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(store_error)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let Some(done) = usize::try_from(found).ok().filter(|done| *done <= MIGRATIONS.len()) else {
-        return Err(StoreError::NewerSchema { found, known });
-    };
+    if (0..=known).contains(&found) {
+        Ok(Schema { found, known })
+    } else {
+        Err(StoreError::NewerSchema { found, known })
+    }
+}
+
+/// Brings the schema to `target`; each step is one transaction together with its number.
+fn migrate(connection: &mut Connection, target: usize) -> Result<(), StoreError> {
+    let done = usize::try_from(schema(connection)?.found).unwrap_or_default();
     for (number, migration) in (1_i64..).zip(MIGRATIONS).take(target).skip(done) {
         let transaction = connection.transaction().map_err(store_error)?;
         transaction.execute_batch(migration).map_err(store_error)?;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod connection;
+mod operation;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -50,11 +51,6 @@ impl SqliteStore {
     /// Opens the file, makes it when it does not exist, and brings an older schema up to date.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
         Self::serve(file, open_writer(file)?)
-    }
-
-    /// Begins another life of the database in this file: cursors of the earlier one lead nowhere. For a file that was restored from a backup.
-    pub fn rotate_lineage(file: &Path) -> Result<(), StoreError> {
-        changes::rotate_lineage(&open_writer(file)?)
     }
 
     fn serve(file: &Path, connection: Connection) -> Result<Self, StoreError> {
