@@ -436,5 +436,5 @@ fn the_help_explains_every_flag() {
     ] {
         assert!(help.contains(flag), "{flag}");
     }
-    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 20);
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 21);
 }
