@@ -282,3 +282,13 @@ async fn a_body_that_unpacks_without_end_is_refused_at_the_limit() {
     let post = server.post(&server.token("ana", "acme")).header("content-encoding", "gzip").body(bomb);
     assert_problem(post.send().await.unwrap(), 413, "request-too-large").await;
 }
+
+#[tokio::test]
+async fn a_write_with_two_keys_has_none() {
+    let server = TestServer::start().await;
+    for second in ["k1", "k2"] {
+        let twice = server.post_expense("e1", "k1").header("idempotency-key", second);
+        assert_problem(twice.send().await.unwrap(), 400, "idempotency-key-invalid").await;
+    }
+    assert_eq!(server.count("receipt").await, 0);
+}
