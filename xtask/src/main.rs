@@ -12,6 +12,7 @@ mod postgres;
 mod process;
 mod repository;
 mod run;
+mod schemathesis;
 mod setup;
 mod sim;
 mod stamp;

@@ -6,6 +6,7 @@ use crate::failure::Outcome;
 use crate::node;
 use crate::postgres;
 use crate::repository::Repository;
+use crate::schemathesis;
 use crate::wasm_target::WasmTarget;
 
 /// Installs what is missing and says so.
@@ -13,6 +14,7 @@ pub(crate) fn everything(repository: &Repository) -> Outcome {
     step("npm packages", || node::ensure_packages(repository))?;
     step("wasm32 target", || WasmTarget::ensure(repository).map(drop))?;
     step("PostgreSQL", || postgres::ensure(repository))?;
+    step("Schemathesis", || schemathesis::ensure(repository).map(drop))?;
     step("Chromium", || {
         let binary = browser::ensure_chromium(repository)?;
         println!("    {}", binary.display());

@@ -9,6 +9,7 @@ use crate::postgres;
 use crate::process::Tool;
 use crate::repository::Repository;
 use crate::run;
+use crate::schemathesis;
 use crate::sim;
 use crate::tally::{Runner, Tally};
 use crate::wasm;
@@ -21,6 +22,8 @@ struct Suite {
     /// A file without which the suite cannot exist; its absence is an error, not a reason to skip.
     home: &'static str,
     runner: Runner,
+    /// Fewer tests than this are a failure.
+    fewest: u64,
     needs: Needs,
     command: fn(&Repository) -> Tool,
 }
@@ -31,6 +34,8 @@ enum Needs {
     Nothing,
     /// PostgreSQL's programs.
     Postgres,
+    /// The server, and Schemathesis.
+    Api,
     /// npm packages and the engine's bundle, which TypeScript imports.
     Engine,
     /// Chromium and the conformance bundle.
@@ -42,12 +47,13 @@ enum Needs {
 }
 
 /// Every suite, in the order in which they run. A new suite is a new entry here, and nothing else.
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 7] = [
     Suite {
         name: "rust",
         about: "all Rust tests that need no browser",
         home: "Cargo.toml",
         runner: Runner::Cargo,
+        fewest: 1,
         needs: Needs::Postgres,
         command: rust,
     },
@@ -56,14 +62,28 @@ const SUITES: [Suite; 6] = [
         about: "20,000 simulated worlds, built with optimisation",
         home: "packages/offline-conformance/tests/sim",
         runner: Runner::Cargo,
+        fewest: 1,
         needs: Needs::Nothing,
         command: sim::simulator,
+    },
+    Suite {
+        name: "api",
+        about: "Schemathesis tries what docs/openapi.json promises, against the real server",
+        home: "apps/server/schemathesis/run.py",
+        runner: Runner::Schemathesis,
+        fewest: 2000,
+        needs: Needs::Api,
+        command: |repository| {
+            Tool::new(repository.target.join("schemathesis/bin/python"), &repository.root)
+                .arg("apps/server/schemathesis/run.py")
+        },
     },
     Suite {
         name: "vitest",
         about: "unit tests of the TypeScript packages",
         home: "packages/offline-react/package.json",
         runner: Runner::Vitest,
+        fewest: 1,
         needs: Needs::Engine,
         command: |repository| npm(repository).args("run test --workspaces --if-present"),
     },
@@ -72,6 +92,7 @@ const SUITES: [Suite; 6] = [
         about: "the browser adapters against the suites of every port, in Chromium",
         home: "packages/offline-web/e2e",
         runner: Runner::Playwright,
+        fewest: 1,
         needs: Needs::Conformance,
         command: |repository| npm(repository).args("run e2e --workspace packages/offline-web"),
     },
@@ -80,6 +101,7 @@ const SUITES: [Suite; 6] = [
         about: "the ERP in Chromium against the real server",
         home: "apps/web/e2e",
         runner: Runner::Playwright,
+        fewest: 1,
         needs: Needs::App,
         command: |repository| npm(repository).args("run e2e --workspace erp-web"),
     },
@@ -88,6 +110,7 @@ const SUITES: [Suite; 6] = [
         about: "the browser adapters against the suites of every port, in Firefox and WebKitGTK",
         home: "packages/offline-web/e2e/browsers.suite.ts",
         runner: Runner::Playwright,
+        fewest: 1,
         needs: Needs::OtherBrowsers,
         command: |repository| npm(repository).args("run e2e:browsers --workspace packages/offline-web"),
     },
@@ -121,7 +144,9 @@ impl Selection {
     fn includes(self, index: usize, suite: &Suite) -> bool {
         match self {
             Self::All => true,
-            Self::Quick => matches!(suite.needs, Needs::Nothing | Needs::Postgres | Needs::Engine),
+            Self::Quick => {
+                matches!(suite.needs, Needs::Nothing | Needs::Postgres | Needs::Api | Needs::Engine)
+            }
             Self::One(chosen) => chosen == index,
         }
     }
@@ -196,6 +221,11 @@ impl Suite {
             step("setup PostgreSQL", || postgres::ensure(repository))?;
             return Ok(tool);
         }
+        if self.needs == Needs::Api {
+            step("setup Schemathesis", || schemathesis::ensure(repository))?;
+            run::server(repository)?;
+            return Ok(tool.env(SERVER_VARIABLE, repository.binary("erp-server")));
+        }
         step("setup", || node::ensure_packages(repository))?;
         let target = step("setup wasm", || WasmTarget::ensure(repository))?;
         match self.needs {
@@ -231,6 +261,10 @@ impl Suite {
         if tally.passed == 0 {
             return Err(Failure::new(format!("suite {} ran no test at all", self.name), alone));
         }
+        if tally.passed < self.fewest {
+            let what = format!("suite {}: {tally}, and {} is the least", self.name, self.fewest);
+            return Err(Failure::new(what, alone));
+        }
         Ok(())
     }
 }
@@ -254,6 +288,9 @@ mod tests {
         assert!(suite.judge(tally(1, 0)).is_ok());
         assert!(suite.judge(tally(0, 0)).unwrap_err().to_string().contains("no test at all"));
         assert!(suite.judge(tally(5, 1)).is_err());
+        let api = SUITES.iter().find(|suite| suite.name == "api").unwrap();
+        assert!(api.judge(tally(1999, 0)).unwrap_err().to_string().contains("2000 is the least"));
+        assert!(api.judge(tally(2000, 0)).is_ok());
     }
 
     #[test]
@@ -261,13 +298,13 @@ mod tests {
         let quick =
             SUITES.iter().enumerate().filter(|(index, suite)| Selection::Quick.includes(*index, suite));
         let names: Vec<_> = quick.map(|(_, suite)| suite.name).collect();
-        assert_eq!(names, ["rust", "sim", "vitest"]);
+        assert_eq!(names, ["rust", "sim", "api", "vitest"]);
     }
 
     #[test]
     fn an_unknown_suite_is_a_usage_error_that_names_the_suites() {
         let failure = Selection::named("nonsense").unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(failure.to_string().contains("rust, sim, vitest, conformance, e2e"));
+        assert!(failure.to_string().contains("rust, sim, api, vitest, conformance, e2e"));
     }
 }

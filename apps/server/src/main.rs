@@ -7,6 +7,7 @@ mod database;
 mod dev;
 mod error;
 mod logs;
+mod openapi;
 mod operate;
 mod serve;
 mod tokens;

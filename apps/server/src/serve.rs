@@ -17,6 +17,7 @@ use crate::{
     database::Database,
     dev,
     error::StartError,
+    openapi,
     tokens::tokens,
     web,
 };
@@ -85,7 +86,7 @@ fn router(
     };
     let rest =
         resources(server.clone(), &erp::resources()).expect("BUG: the ERP's resources name its own commands");
-    let mut router = api(server).merge(rest);
+    let mut router = api(server).merge(rest).merge(openapi::routes());
     if options.dev {
         tracing::warn!("--dev: anybody can sign in as anybody");
         router = router.merge(dev::routes(dev::DevSignIn { tokens, lifetime: options.token_ttl }));

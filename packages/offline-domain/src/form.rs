@@ -257,6 +257,7 @@ macro_rules! form {
         $($(#[$field_about:meta])* $field_vis:vis $field:ident as $json:tt: $type:ty),* $(,)?
     }) => {
         #[derive(serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
         $($about)*
         $vis struct $name {
             $($(#[$field_about])* #[serde(rename = $json)] $field_vis $field: $type,)*
@@ -277,6 +278,7 @@ macro_rules! form {
         $($(#[$variant_about:meta])* $variant:ident as $json:tt),* $(,)?
     }) => {
         #[derive(serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
         $(#[$about])*
         $vis enum $name {
             $($(#[$variant_about])* #[serde(rename = $json)] $variant,)*

@@ -4,6 +4,8 @@ mod error;
 mod execute;
 mod form;
 mod handler;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod record;
 mod registry;
 mod resource;

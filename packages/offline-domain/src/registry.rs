@@ -81,6 +81,14 @@ impl Registry {
         self.types.iter().find(|(known, _)| known == command_type).map(|(_, meaning)| meaning)
     }
 
+    /// What a type does when the record has changed; of an old version, what the newer one does. `None` for an unknown type.
+    pub fn policy(&self, command_type: &CommandType) -> Option<ConflictPolicy> {
+        match self.meaning(command_type)? {
+            Meaning::Handled(handler) => Some(handler.policy()),
+            Meaning::Upcast(to, _) => self.policy(to),
+        }
+    }
+
     /// Whether the type is known, by a handler or by an upcaster.
     pub fn accepts(&self, command_type: &CommandType) -> bool {
         self.meaning(command_type).is_some()

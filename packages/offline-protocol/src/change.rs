@@ -13,6 +13,7 @@ text_type!(
 /// One page of `GET /sync/changes`: the records that changed since the cursor, each at most once, as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ChangesPage {
     /// In the order of their last changes.
     pub changes: Vec<RecordChange>,
@@ -28,6 +29,7 @@ pub struct ChangesPage {
 /// A record that changed, as it is now.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RecordChange {
     /// What sort of record.
@@ -59,6 +61,7 @@ impl std::fmt::Debug for RecordChange {
 /// The data of the event `changed` of `GET /sync/events`: records of this kind changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct KindChanged {
     /// Which kind.
@@ -70,6 +73,7 @@ pub struct KindChanged {
 /// The data of the events `ready` and `pull` of `GET /sync/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedUpTo {
     /// The place of the workspace's last change.
@@ -79,6 +83,7 @@ pub struct ChangedUpTo {
 /// What the server says in its hello about `GET /sync/changes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeTerms {
     /// The most records of one page.

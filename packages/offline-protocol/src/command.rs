@@ -7,6 +7,7 @@ use crate::{
 /// The version of the record that a command's author had before his eyes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Expected {
     /// This version exactly.
@@ -18,6 +19,7 @@ pub enum Expected {
 /// One command on its way to the server. Who sends it is in the token, what it touches is derived from its payload.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Command {
     /// Names the command for ever.
@@ -59,6 +61,7 @@ impl std::fmt::Debug for Command {
 /// The body of `POST /sync/commands`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CommandBatch {
     /// At most [`crate::Limits::max_items`], in the order of their `seq`.

@@ -7,6 +7,8 @@ mod error;
 mod fingerprint;
 mod hello;
 mod ids;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod outcome;
 #[cfg(planted)]
 pub mod planted;

@@ -5,6 +5,7 @@ use crate::{ChangeSeq, CommandId, Problem, RecordId, RecordKind, RecordVersion, 
 /// The answer to `POST /sync/commands`: one outcome for each command, in the order of the commands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Outcomes {
     /// As many as commands were sent.
     pub outcomes: Vec<Outcome>,
@@ -13,6 +14,7 @@ pub struct Outcomes {
 /// The server's word on one command.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     /// Which command; null when the item carried no valid id (the place in the list tells which one it was).
@@ -25,6 +27,7 @@ pub struct Outcome {
 /// What became of a command.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum Verdict {
     /// It took effect, now or (replayed) at an earlier delivery. Final.
@@ -154,6 +157,7 @@ impl std::fmt::Debug for Verdict {
 /// Why a version check failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConflictReason {
     /// Somebody wrote the record meanwhile.
@@ -167,6 +171,7 @@ pub enum ConflictReason {
 /// What stands on the server in place of what the command's author saw.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Conflict {
     /// Why.

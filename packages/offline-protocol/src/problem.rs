@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// The stable name of a problem. Programs decide by it; they never read a title or a detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProblemCode {
@@ -165,6 +166,7 @@ impl std::fmt::Display for ProblemCode {
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// A JSON pointer (RFC 6901) into the payload, or into the item for a field of the command itself.
     pub pointer: String,
@@ -177,6 +179,7 @@ pub struct FieldError {
 /// Problem details (RFC 9457), as a response body and inside an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// A URI that names the problem: `urn:offline:problem:` and the code.
     #[serde(rename = "type")]

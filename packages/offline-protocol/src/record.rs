@@ -29,6 +29,7 @@ number_type!(
 /// Names a record within a workspace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RecordKey {
     /// What sort of record.
@@ -53,6 +54,7 @@ impl std::fmt::Display for RecordKey {
 /// The version that a command gave to a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct RecordVersion {
     /// What sort of record.
     pub kind: RecordKind,
@@ -65,6 +67,7 @@ pub struct RecordVersion {
 /// A record as the server shows it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RecordSnapshot {
     /// Which one.
@@ -89,6 +92,7 @@ impl std::fmt::Debug for RecordSnapshot {
 /// One page of `GET /workspaces/{workspaceId}/records/{kind}`, in the order of the ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct RecordPage {
     /// The records of this page.
     pub records: Vec<RecordSnapshot>,

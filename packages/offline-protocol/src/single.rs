@@ -8,6 +8,7 @@ use crate::{
 /// The answer to a single write that took effect. A replay repeats it, with `Idempotency-Replayed: true`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Applied {
     /// The versions of the records it wrote.
@@ -22,6 +23,7 @@ pub struct Applied {
 /// The answer to a single write whose record is not what its author saw: problem details, with the record as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConflictProblem {
     /// `version-conflict`, `already-exists` or `deleted`.

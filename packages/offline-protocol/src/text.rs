@@ -76,6 +76,10 @@ macro_rules! number_type {
                 }
             }
 
+            /// The largest value: what a JavaScript number holds exactly.
+            #[cfg(feature = "openapi")]
+            const MAX: u64 = $crate::text::MAX_SAFE_INTEGER;
+
             /// The smallest value.
             pub const FIRST: Self = Self($min);
 
@@ -88,6 +92,17 @@ macro_rules! number_type {
             #[must_use]
             pub const fn next(self) -> Self {
                 if self.0 < $crate::text::MAX_SAFE_INTEGER { Self(self.0 + 1) } else { self }
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "integer", "minimum": $min, "maximum": Self::MAX })
             }
         }
 
