@@ -31,8 +31,8 @@ pub use changes::{
 pub use clock::{Clock, SystemClock};
 pub use error::{KeyError, StoreError, TokenError};
 pub use http::{
-    KEY_WAIT, ProblemResponse, ResourceError, Server, api, bearer, guarded, health, metrics_routes,
-    not_found, observed, resources, serve, with_protocol,
+    KEY_WAIT, ProblemResponse, ResourceError, Server, api, bearer, guarded, health, idempotent,
+    metrics_routes, not_found, observed, resources, serve, with_protocol,
 };
 pub use members_cache::CachedMembers;
 pub use membership::{Members, Membership, Memberships, Role, RoleError};

@@ -5,6 +5,7 @@ mod changes;
 mod commands;
 mod events;
 mod hello;
+mod idempotent;
 mod identity;
 mod in_flight;
 mod observe;
@@ -33,6 +34,7 @@ use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens
 use self::events::Events;
 
 pub use self::{
+    idempotent::idempotent,
     identity::bearer,
     observe::{health, metrics as metrics_routes, observed},
     problem::ProblemResponse,

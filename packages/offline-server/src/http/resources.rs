@@ -14,9 +14,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter},
 };
 use offline_domain::{ConflictPolicy, Operation, Resource, Verb};
-use offline_protocol::{
-    Command, CommandType, Problem, ProblemCode, RecordId, RecordKey, RecordKind, Verdict,
-};
+use offline_protocol::{Command, CommandType, Problem, RecordId, RecordKey, RecordKind, Verdict};
 use serde_json::Value;
 
 use crate::{
@@ -251,15 +249,8 @@ impl Write {
 
     async fn run(&self, membership: Membership, command: Command) -> Answer {
         let Face { server, keys } = &*self.face;
-        let in_progress = || {
-            Problem::new(
-                ProblemCode::RequestInProgress,
-                409,
-                "The first request with this idempotency key still runs",
-            )
-        };
         let key = command.idempotency_key.clone();
-        let claim = keys.claim(&membership, &key, server.key_wait).await.ok_or_else(in_progress)?;
+        let claim = keys.claim(&membership, &key, server.key_wait).await.ok_or_else(single::in_progress)?;
         let stated = command.payload.get(self.place.id).and_then(Value::as_str);
         let id = stated.and_then(|id| RecordId::new(id).ok());
         let workspace = membership.workspace_id().clone();

@@ -56,6 +56,12 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Pro
     })
 }
 
+/// What is said to a second request with a key that is being worked on for too long.
+pub(crate) fn in_progress() -> Problem {
+    let title = "The first request with this idempotency key still runs";
+    Problem::new(ProblemCode::RequestInProgress, 409, title)
+}
+
 /// The text of a structured field's string: only quotes and backslashes are escaped, and nothing may follow.
 fn unquote(text: &str) -> Option<String> {
     let inner = text.strip_prefix('"')?.strip_suffix('"').filter(|_| text.len() > 1)?;

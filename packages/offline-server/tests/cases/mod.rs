@@ -5,6 +5,7 @@ mod changes;
 mod decision_table;
 mod decision_table_requests;
 mod events;
+mod idempotent;
 mod operation;
 pub(crate) mod own_sql;
 mod records;
