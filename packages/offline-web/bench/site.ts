@@ -14,6 +14,11 @@ export interface Site {
   close(): Promise<void>;
 }
 
+interface Command {
+  commandId: string;
+  payload: { expenseId: string };
+}
+
 const ENGINE = fileURLToPath(new URL('../../../apps/web/engine/pkg/', import.meta.url));
 const HELLO = {
   serverTime: '2026-11-24T12:00:00.000Z',
@@ -37,10 +42,10 @@ export async function openSite(): Promise<Site> {
   let changeSeq = 0;
   const answer = (body: string): object => {
     site.batches += 1;
-    const { commands } = JSON.parse(body) as { commands: { commandId: string }[] };
-    const outcome = ({ commandId }: { commandId: string }): object => {
+    const { commands } = JSON.parse(body) as { commands: Command[] };
+    const outcome = ({ commandId, payload }: Command): object => {
       changeSeq += 1;
-      const versions = [{ kind: 'expense', id: `expense-${commandId}`, version: 1 }];
+      const versions = [{ kind: 'expense', id: payload.expenseId, version: 1 }];
       return { commandId, status: 'applied', versions, result: null, replayed: false, changeSeq };
     };
     return { outcomes: commands.map(outcome) };

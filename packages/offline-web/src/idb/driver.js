@@ -8,7 +8,7 @@
  */
 
 /** The newest layout. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** How often a transaction is begun again, on another handle when the first has died, before its error is told. */
 const AGAIN = 3;
@@ -28,8 +28,11 @@ const [MORE, SEAL, FAILED] = [0, 1, 3];
 /** @param {any} error */
 const nameOf = (error) => error?.name ?? 'AbortError';
 
-/** A row as key, text and how many ids it has. @param {any} value */
-const row = (value) => (typeof value === 'string' ? [0, value, 0] : [value.seq, value.body, [value.id].flat().length]);
+/** A row as key, text and how many commands it is about: it has their ids, or behind its head a line for each. @param {any} value */
+const row = (value) =>
+  typeof value === 'string'
+    ? [0, value, 0]
+    : [value.seq, value.body, value.id === undefined ? list(value.body).length - 1 : [value.id].flat().length];
 
 /** A list as it is indexed. @param {string} lines */
 const list = (lines) => lines.split('\n');
@@ -58,7 +61,7 @@ export function write(todo, isNew, key, ids, touches, versions, parked, body) {
     const store = transaction.objectStore('commands');
     const value = {
       ...(key !== 0 && { seq: key }),
-      id: list(ids),
+      ...(ids && { id: list(ids) }),
       ...(touches && { touches: list(touches) }),
       ...(versions && { versions: list(versions) }),
       ...(parked && { parked: 1 }),
@@ -298,8 +301,9 @@ function upgrade(database, transaction, old, identity) {
   // Up to the first version a row held one command.
   if (old === 1) commands.deleteIndex('id');
   if (old < 2) index('id', { unique: true, multiEntry: true });
-  index('versions', { multiEntry: true });
-  if (old > 0) toThird(database, transaction, commands);
+  if (old < 3) index('versions', { multiEntry: true });
+  // Since the fourth a row may be settled and stay: a program that does not know that must not open the database.
+  if (old > 0 && old < 3) toThird(database, transaction, commands);
 }
 
 /** The journal moves into `commands`, and what was JSON beside it becomes plain text. @param {IDBDatabase} database

@@ -210,12 +210,17 @@ impl Content {
                 Index::Versions => version_keys(&row.versions),
             };
             let unique: BTreeSet<Key> = keys.into_iter().collect();
-            let found = Row { key: row.key, text: row.body.clone(), size: row.ids.lines().count() };
+            let found = Row { key: row.key, text: row.body.clone(), size: size(row) };
             entries.extend(unique.into_iter().map(|key| (key, found.clone())));
         }
         entries.sort_by(|(a, one), (b, other)| (a, one.key).cmp(&(b, other.key)));
         entries
     }
+}
+
+/// How many commands a row is about.
+fn size(row: &NewRow) -> usize {
+    if row.ids.is_empty() { row.body.lines().count() - 1 } else { row.ids.lines().count() }
 }
 
 fn within((from, to): &(Key, Key), key: &Key) -> bool {

@@ -9,9 +9,10 @@ use offline_protocol::{CommandId, Expected, RecordKey, Seq, Version};
 use super::{
     block::{Block, NewBlock, encode, rows_of_ids},
     journal,
+    meta::Tally,
     sorted::Sorted,
 };
-use crate::idb::{Answer, Index, Plan, Seen, Step, Store, Want};
+use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
 
 /// After how many rows the page gets a turn, so that a burst does not freeze it.
 const ROWS_PER_TURN: usize = 4;
@@ -83,30 +84,65 @@ impl Append {
             true => self.commands.iter().map(|new| new.command.command_id).collect(),
             false => Vec::new(),
         };
-        let (own, rest) = seen.answers.split_at((self.own.len() * 2).min(seen.answers.len()));
-        if own.is_empty() && self.own.len() > 0 {
-            for (key, _) in self.own.iter_mut() {
-                let record = key.to_string();
-                plan.read(Want::LastRow, (Store::Commands, Index::Touches), (&*record, &*record), 1);
-                journal::ask_highest(key, plan);
-            }
-            return Ok(false);
+        let mut rest = seen.answers;
+        if self.own.len() > 0 {
+            let Some(left) = self.look_up_own(rest, plan)? else { return Ok(false) };
+            rest = left;
         }
-        let Some(rows) = rows_of_ids(&ids, rest, plan) else { return Ok(false) };
-        for ((key, own), asked) in self.own.iter_mut().zip(own.chunks(2)) {
-            own.unsettled = last_touching(&asked[0], key)?;
-            own.journaled = asked[1].first().and_then(journal::highest_in);
-        }
-        let mut known = journal::by_command(rows.iter().copied())?;
+        let Some((rows, _)) = rows_of_ids(&ids, rest, plan) else { return Ok(false) };
+        // What a settled block holds is known by the block.
+        let (blocks, journal): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| row.key > 0);
+        let mut known = journal::by_command(journal.into_iter(), &[])?;
         for (id, entry) in known.iter_mut() {
             self.known.insert(*id, (Place::At(entry.command.seq), entry.command.expected));
         }
-        for row in rows.into_iter().filter(|row| row.key > 0) {
+        for row in blocks {
             for (item, line) in Block::of(row)?.iter_mut() {
                 self.known.insert(item.id, (Place::At(item.seq), item.take(line)?.expected));
             }
         }
         Ok(true)
+    }
+
+    /// Finds the author's own latest commands on the records. Gives the answers that follow; nothing when there is more to ask for first.
+    fn look_up_own<'a>(
+        &mut self,
+        answers: &'a [Answer],
+        plan: &mut Plan,
+    ) -> Result<Option<&'a [Answer]>, StoreError> {
+        let [tally, rest @ ..] = answers else {
+            Tally::ask(plan);
+            for (key, _) in self.own.iter_mut() {
+                let record = key.to_string();
+                plan.read(Want::Rows, (Store::Commands, Index::Touches), (&*record, &*record), usize::MAX);
+                journal::ask_highest(key, plan);
+            }
+            return Ok(None);
+        };
+        let settled = Tally::of(tally)?.settled;
+        let (asked, rest) = rest.split_at(self.own.len() * 2);
+        let touching = || asked.iter().step_by(2);
+        let blocks = touching().flatten().filter(|row| settled.contains(row.key));
+        if rest.is_empty() && blocks.clone().count() > 0 {
+            blocks.for_each(|block| journal::ask_verdicts(block.key, plan));
+            return Ok(None);
+        }
+        let (mut verdicts, mut used) = (rest.iter(), 0);
+        for ((key, own), asked) in self.own.iter_mut().zip(asked.chunks(2)) {
+            own.journaled = asked[1].first().and_then(journal::highest_in);
+            for row in &asked[0] {
+                let mut block = Block::of(row)?;
+                if !settled.contains(row.key) {
+                    own.unsettled = last_touching(&mut block, key)?.or(own.unsettled);
+                } else if let Some(verdicts) = verdicts.next() {
+                    used += 1;
+                    let known = own.journaled.map(|(_, version)| version);
+                    let highest = journal::highest_of(&block, verdicts, key)?;
+                    own.journaled = highest.filter(|(_, version)| Some(*version) > known).or(own.journaled);
+                }
+            }
+        }
+        Ok(Some(&rest[used..]))
     }
 
     /// Adds what is left, some rows at a time. The first one is numbered by the browser, and what comes behind it counts on from there.
@@ -182,14 +218,12 @@ fn with_expected<'c>(new: &'c NewCommand, own: &Sorted<RecordKey, Own>) -> Cow<'
     command
 }
 
-/// The last command of a row that touches a record.
-fn last_touching(answer: &Answer, key: &RecordKey) -> Result<Option<CommandId>, StoreError> {
+/// The last command of a block that touches a record.
+fn last_touching(block: &mut Block, key: &RecordKey) -> Result<Option<CommandId>, StoreError> {
     let mut last = None;
-    for row in answer {
-        for (item, line) in Block::of(row)?.iter_mut() {
-            if item.take(line)?.touches.contains(key) {
-                last = Some(item.id);
-            }
+    for (item, line) in block.iter_mut() {
+        if item.take(line)?.touches.contains(key) {
+            last = Some(item.id);
         }
     }
     Ok(last)

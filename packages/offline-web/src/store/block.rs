@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use offline_core::{OutboxCommand, Status, StoreError};
-use offline_protocol::{CommandId, Seq};
+use offline_protocol::{CommandId, RecordKey, RecordVersion, Seq};
 
 use super::runs::Runs;
 use crate::{
@@ -100,6 +100,8 @@ pub(super) struct Item {
     pub(super) seq: Seq,
     /// As it is stored, PENDING while it is in a flight; it may be taken out and is read again when it is needed.
     command: Option<OutboxCommand>,
+    /// The records it touches, once it was taken out.
+    touches: Vec<RecordKey>,
     line: Range<usize>,
 }
 
@@ -116,17 +118,25 @@ impl Item {
         if command.status == Status::InFlight {
             command.status = Status::Pending;
         }
-        Self { id: command.command_id, seq: command.seq, command: Some(command), line }
+        let (id, seq, touches) = (command.command_id, command.seq, Vec::new());
+        Self { id, seq, command: Some(command), touches, line }
     }
 
     /// Takes the command out, `line` being its JSON.
     pub(super) fn take(&mut self, line: &str) -> Result<OutboxCommand, StoreError> {
         if let Some(command) = self.command.take() {
+            self.touches.clone_from(&command.touches);
             return Ok(command);
         }
         let mut command: OutboxCommand = read(line).ok_or(CORRUPT)?;
         command.seq = self.seq;
         Self::new(command, 0..0).command.ok_or(CORRUPT)
+    }
+
+    /// Whether it touches all records of which the server tells a new version.
+    pub(super) fn touches(&self, versions: &[RecordVersion]) -> bool {
+        let touches = self.command.as_ref().map_or(&self.touches, |command| &command.touches);
+        versions.iter().all(|new| touches.iter().any(|key| key.kind == new.kind && key.id == new.id))
     }
 
     /// A copy of the command, while it was not taken out.
@@ -207,28 +217,33 @@ pub(super) fn read_lines<T: FromJson>(text: &str) -> Option<Vec<T>> {
     text.split('\n').map(read).collect()
 }
 
-/// How many more rows to read when `pages` were asked for, `first` rows at first, and `wanted` things are to be found in them; nothing when that is enough, or
-/// all there is. From what the rows hold follows how many more are needed.
-pub(super) fn rows_missing(pages: &[Vec<Row>], first: usize, wanted: usize) -> Option<usize> {
-    let (mut asked, mut rows, mut found) = (first, 0, 0);
-    for page in pages {
+/// How many of these answers hold what is wanted, or all there is; else how many more rows are to be read. `first` rows were asked for at first, and
+/// `wanted` things are to be found in those that count. From what rows hold follows how many more are needed.
+pub(super) fn rows_missing(
+    answers: &[Vec<Row>],
+    (first, wanted): (usize, usize),
+    counts: &dyn Fn(&Row) -> bool,
+) -> Result<usize, usize> {
+    let (mut asked, mut rows, mut held, mut found) = (first, 0, 0, 0);
+    for (place, page) in answers.iter().enumerate() {
         rows += page.len();
-        found += page.iter().map(|row| row.size).sum::<usize>();
+        held += page.iter().map(|row| row.size).sum::<usize>();
+        found += page.iter().filter(|row| counts(row)).map(|row| row.size).sum::<usize>();
         if page.len() < asked || found >= wanted {
-            return None;
+            return Ok(place + 1);
         }
-        asked = (wanted - found) / (found / rows).max(1) + 1;
+        asked = (wanted - found) / (held / rows.max(1)).max(1) + 1;
     }
-    Some(asked)
+    Err(asked)
 }
 
-/// The rows, of unsettled commands and of the journal, that hold these ids, as far as they are there, in the order of their keys. Nothing when
-/// there is more to ask for first.
+/// The rows, of unsettled and settled commands and of the journal, that hold these ids, as far as they are there, in the order of their keys, and
+/// the answers that follow. Nothing when there is more to ask for first.
 pub(super) fn rows_of_ids<'a>(
     ids: &[CommandId],
     answers: &'a [Vec<Row>],
     plan: &mut Plan,
-) -> Option<Vec<&'a Row>> {
+) -> Option<(Vec<&'a Row>, &'a [Vec<Row>])> {
     let by_id = (Store::Commands, Index::Id);
     let one_by_one = |plan: &mut Plan| {
         for id in ids {
@@ -245,7 +260,10 @@ pub(super) fn rows_of_ids<'a>(
         } else if let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) {
             plan.read(Want::Keys, by_id, (first.to_string(), last.to_string()), neighbours);
         }
-        return ids.is_empty().then(Vec::new);
+        return ids.is_empty().then_some((Vec::new(), answers));
+    }
+    if ids.is_empty() {
+        return Some((Vec::new(), answers));
     }
     let (mut keys, mut rows) = answers.split_at(if few { ids.len() } else { 1 });
     if !few && keys.iter().any(|keys| keys.len() >= neighbours) {
@@ -261,7 +279,8 @@ pub(super) fn rows_of_ids<'a>(
         ask_rows(&runs, plan);
         return None;
     }
-    Some(rows.iter().flatten().collect())
+    let (rows, rest) = rows.split_at(runs.iter().count());
+    Some((rows.iter().flatten().collect(), rest))
 }
 
 /// Asks for the rows of these keys.

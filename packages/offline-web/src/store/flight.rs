@@ -1,5 +1,5 @@
 use offline_core::{
-    Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status, StoreError,
+    Applied, Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status, StoreError,
     store_rules::{self, Settled},
 };
 use offline_protocol::CommandId;
@@ -80,13 +80,13 @@ pub(super) fn take_off(
         return Ok(Step::More);
     };
     LeaseRow::of(lease)?.check(flight.fence)?;
-    let (flights, edits) = (Flights::of(flights)?, Tally::of(tally)?.edits);
+    let (flights, tally) = (Flights::of(flights)?, Tally::of(tally)?);
     let wanted: Sorted<CommandId, ()> = flight.commands.iter().map(|id| (*id, ())).collect();
     let mut memory = memory.look();
-    if !rest.is_empty() || !memory.holds(edits, &wanted) {
-        let Some(rows) = rows_of_ids(&flight.commands, rest, plan) else { return Ok(Step::More) };
-        let blocks = rows.into_iter().filter(|row| row.key > 0).map(Block::of).collect::<Result<_, _>>()?;
-        memory.keep(edits, blocks);
+    if !rest.is_empty() || !memory.holds(tally.edits, &wanted) {
+        let Some((rows, _)) = rows_of_ids(&flight.commands, rest, plan) else { return Ok(Step::More) };
+        let blocks = tally.unsettled(rows).map(Block::of).collect::<Result<_, _>>()?;
+        memory.keep(tally.edits, blocks);
     }
     let (mut taken, mut seqs, mut rows) = (Vec::new(), Runs::default(), Runs::default());
     for block in &mut memory.blocks {
@@ -128,7 +128,7 @@ pub(super) fn settle(
         ask_rows(&flight.rows, plan);
         return Ok(Step::More);
     }
-    let blocks = match known {
+    let mut blocks = match known {
         Some(blocks) => blocks,
         None => rest.iter().flatten().map(Block::of).collect::<Result<_, _>>()?,
     };
@@ -136,6 +136,16 @@ pub(super) fn settle(
         settlement.changes.iter().map(|(id, change)| (*id, change)).collect();
     let alone = Flights(vec![flight]);
     let (mut entries, mut gone) = (Entries::default(), Runs::default());
+    blocks.retain(|block| {
+        let Some(applied) = applied_whole(block, &changes, &alone) else { return true };
+        entries.block(block, &applied, settlement.at);
+        for item in &block.items {
+            tally.remove(item.seq.get(), Status::InFlight);
+            tally.settled.add(item.seq.get() as i64);
+        }
+        tally.settled.add(block.key);
+        false
+    });
     let mut decide = |item: &mut Item, line: &str| {
         // What is not of this flight is left alone.
         let change = changes.get(&item.id).filter(|_| alone.contain(item.seq.get()));
@@ -167,6 +177,23 @@ pub(super) fn settle(
     tally.put(plan);
     plan.delete(Store::Flights, (&*name, &*name));
     Ok(Step::Done(true))
+}
+
+/// What the server said of a block's commands, when it has applied them all and told of no record that they do not touch: by these they are found.
+fn applied_whole<'c>(
+    block: &Block,
+    changes: &Sorted<CommandId, &'c Change>,
+    flight: &Flights,
+) -> Option<Vec<&'c Applied>> {
+    let applied = |item: &Item| match changes.get(&item.id) {
+        Some(Change::Applied(applied))
+            if flight.contain(item.seq.get()) && item.touches(&applied.versions) =>
+        {
+            Some(applied)
+        }
+        _ => None,
+    };
+    block.items.iter().map(applied).collect()
 }
 
 /// Answers [`offline_core::OutboxStore::recover`].

@@ -1,20 +1,23 @@
 //! The journal's rows. A row holds up to 64 entries, a line each, in the order of settling; its key is the number of its last entry, counted from
 //! the first one that ever was, and negative: so the latest come first, and what is too old is one range.
 //!
-//! They stand in the store of the unsettled commands, for the index of the ids is one for both: a command that has left is refused like one that is there.
+//! A block whose commands were all applied stays where it is: index entries are the most of what a settlement costs. Its row in the journal then has
+//! the head `@<first seq>-<key>`, and its lines only what the server said. Everything else leaves its block and has its entry here.
+//!
+//! All stand in one store, for the index of the ids is one for all: a command that has left is refused like one that is there.
 
 use offline_core::{Applied, JournalEntry, JournalOutcome, JournalQuery, OutboxCommand, StoreError};
 use offline_protocol::{ChangeSeq, CommandId, RecordKey, RecordVersion, Seq, Timestamp, Version};
 use serde::Serialize;
 
 use super::{
-    block::Item,
-    block::{add_line, encode, read_lines, rows_missing, rows_of_ids},
+    block::{Block, Item, add_line, ask_rows, encode, read_lines, rows_missing, rows_of_ids},
     meta::Tally,
+    runs::Runs,
     sorted::Sorted,
 };
 use crate::{
-    idb::{Index, NewRow, Plan, Request, Row, Seen, Step, Store, Want},
+    idb::{Answer, Index, NewRow, Plan, Request, Row, Seen, Step, Store, Want},
     read::{Fields, FromJson, read_list},
 };
 
@@ -24,10 +27,7 @@ const ENTRIES_PER_ROW: usize = 64;
 /// The keys of the journal.
 const JOURNALED: (i64, i64) = (i64::MIN, -1);
 
-/// An entry as it is stored: as it is, or an applied command as it stood in the outbox with what the server said of it.
-struct Line(JournalEntry);
-
-/// What stands behind the command in a line of the second sort.
+/// What the server said of an applied command.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Said<'a> {
@@ -39,41 +39,89 @@ struct Said<'a> {
     settled_at: Timestamp,
 }
 
-impl FromJson for Line {
+/// The same as it was read.
+struct Verdict {
+    seq: Seq,
+    applied: Applied,
+    settled_at: Timestamp,
+}
+
+/// An entry as it is stored by itself: whole, or an applied command as it stood in the outbox with what the server said of it.
+struct Line(JournalEntry);
+
+impl FromJson for Verdict {
     fn from_json(fields: &Fields<'_>) -> Self {
-        if fields.has("outcome") {
-            return Self(JournalEntry::from_json(fields));
-        }
-        let mut command: OutboxCommand = fields.object("command");
-        command.seq = fields.checked("seq", Seq::new);
         let applied = Applied {
             versions: fields.objects("versions"),
             change_seq: fields.checked("changeSeq", ChangeSeq::new),
             replayed: fields.flag("replayed"),
             attempts: fields.number_u32("attempts"),
         };
-        Self(JournalEntry::applied(command, applied, fields.named("settledAt")))
+        Self { seq: fields.checked("seq", Seq::new), applied, settled_at: fields.named("settledAt") }
     }
 }
 
-/// The entries of a row but for the oldest `skipped`.
-fn entries(row: &Row, skipped: usize) -> Result<Vec<JournalEntry>, StoreError> {
-    let corrupt = StoreError::Corrupt { what: "journal entry" };
+impl FromJson for Line {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        if fields.has("outcome") {
+            return Self(JournalEntry::from_json(fields));
+        }
+        let Verdict { seq, applied, settled_at } = Verdict::from_json(fields);
+        let mut command: OutboxCommand = fields.object("command");
+        command.seq = seq;
+        Self(JournalEntry::applied(command, applied, settled_at))
+    }
+}
+
+const CORRUPT: StoreError = StoreError::Corrupt { what: "journal entry" };
+
+/// The seqs of the settled block that a row tells of, and its lines.
+fn settled_block(row: &Row) -> Option<((i64, i64), &str)> {
+    let (head, lines) = row.text.strip_prefix('@')?.split_once('\n')?;
+    Some((Runs::parse(head)?.iter().next()?, lines))
+}
+
+/// The text without its oldest lines.
+fn without(mut lines: &str, skipped: usize) -> &str {
+    for _ in 0..skipped {
+        lines = lines.split_once('\n').map_or("", |(_, rest)| rest);
+    }
+    lines
+}
+
+/// The entries of a row but for the oldest `skipped`; `blocks` are the settled ones.
+fn entries(row: &Row, skipped: usize, blocks: &[Vec<Row>]) -> Result<Vec<JournalEntry>, StoreError> {
     // Up to version 2 of the layout a row's body was a JSON list.
     if row.text.starts_with('[') {
-        let mut entries = read_list::<JournalEntry>(&row.text).ok_or(corrupt)?;
+        let mut entries = read_list::<JournalEntry>(&row.text).ok_or(CORRUPT)?;
         entries.drain(..skipped.min(entries.len()));
         return Ok(entries);
     }
-    let mut text = &*row.text;
-    for _ in 0..skipped {
-        text = text.split_once('\n').map_or("", |(_, rest)| rest);
-    }
-    if text.is_empty() {
+    let block = settled_block(row);
+    let lines = without(block.map_or(&*row.text, |(_, lines)| lines), skipped);
+    if lines.is_empty() {
         return Ok(Vec::new());
     }
-    let lines = read_lines::<Line>(text).ok_or(corrupt)?;
-    Ok(lines.into_iter().map(|line| line.0).collect())
+    let Some(((_, key), _)) = block else {
+        return Ok(read_lines::<Line>(lines).ok_or(CORRUPT)?.into_iter().map(|line| line.0).collect());
+    };
+    let block = blocks.iter().flatten().find(|block| block.key == key).ok_or(CORRUPT)?;
+    let mut verdicts = read_lines::<Verdict>(lines).ok_or(CORRUPT)?.into_iter().peekable();
+    let mut entries = Vec::new();
+    for (item, line) in Block::of(block)?.iter_mut() {
+        if let Some(Verdict { applied, settled_at, .. }) = verdicts.next_if(|verdict| verdict.seq == item.seq)
+        {
+            entries.push(JournalEntry::applied(item.take(line)?, applied, settled_at));
+        }
+    }
+    if verdicts.peek().is_some() { Err(CORRUPT) } else { Ok(entries) }
+}
+
+/// The keys of the settled blocks that these rows tell of.
+fn blocks_of<'r>(rows: impl Iterator<Item = &'r Row>) -> Runs {
+    let mut keys = Runs::default();
+    rows.filter_map(settled_block).for_each(|((_, key), _)| keys.add(key));
+    keys
 }
 
 /// Entries on their way into the journal.
@@ -94,22 +142,24 @@ impl Entries {
 
     /// Adds the entry of an applied command, `line` being its JSON.
     pub(super) fn applied(&mut self, item: &Item, line: &str, applied: &Applied, settled_at: Timestamp) {
-        let Applied { versions, change_seq, replayed, attempts } = applied;
-        let said = Said {
-            seq: item.seq,
-            versions,
-            change_seq: *change_seq,
-            replayed: *replayed,
-            attempts: *attempts,
-            settled_at,
-        };
-        let said = encode(&said);
+        let said = said(item, applied, settled_at);
         let fields = said.strip_prefix('{').unwrap_or_default();
-        self.add(item.id, versions, &["{\"command\":", line, ",", fields].concat());
+        self.add(item.id, &applied.versions, &["{\"command\":", line, ",", fields].concat());
+    }
+
+    /// Adds the entries of a block that stays where it is.
+    pub(super) fn block(&mut self, block: &Block, applied: &[&Applied], settled_at: Timestamp) {
+        let first = block.items.first().map_or(block.key, |item| item.seq.get() as i64);
+        let mut body = format!("@{first}-{}", block.key);
+        for (item, applied) in block.items.iter().zip(applied) {
+            add_line(&mut body, &said(item, applied, settled_at));
+        }
+        let row = NewRow { versions: format!("@{}", block.key), body, ..NewRow::default() };
+        self.rows.push((row, block.items.len()));
     }
 
     fn add(&mut self, id: CommandId, versions: &[RecordVersion], line: &str) {
-        if self.rows.last().is_none_or(|(_, count)| *count >= ENTRIES_PER_ROW) {
+        if self.rows.last().is_none_or(|(row, count)| row.ids.is_empty() || *count >= ENTRIES_PER_ROW) {
             self.rows.push((NewRow::default(), 0));
         }
         let Some((row, count)) = self.rows.last_mut() else { return };
@@ -132,6 +182,46 @@ impl Entries {
     }
 }
 
+fn said(item: &Item, applied: &Applied, settled_at: Timestamp) -> String {
+    let Applied { versions, change_seq, replayed, attempts } = applied;
+    encode(&Said {
+        seq: item.seq,
+        versions,
+        change_seq: *change_seq,
+        replayed: *replayed,
+        attempts: *attempts,
+        settled_at,
+    })
+}
+
+/// Asks for what the journal says of a settled block.
+pub(super) fn ask_verdicts(key: i64, plan: &mut Plan) {
+    let name = format!("@{key}");
+    plan.read(Want::Rows, (Store::Commands, Index::Versions), (&*name, &*name), 1);
+}
+
+/// The command of a settled block that gave a record its highest version, in the answer to [`ask_verdicts`].
+pub(super) fn highest_of(
+    block: &Block,
+    verdicts: &[Row],
+    record: &RecordKey,
+) -> Result<Option<(CommandId, Version)>, StoreError> {
+    let mut highest: Option<(CommandId, Version)> = None;
+    for (_, lines) in verdicts.iter().filter_map(settled_block) {
+        for Verdict { seq, applied, .. } in read_lines::<Verdict>(lines).ok_or(CORRUPT)? {
+            let ours = applied.versions.iter().filter(|new| new.kind == record.kind && new.id == record.id);
+            let (version, item) =
+                (ours.map(|new| new.version).max(), block.items.iter().find(|item| item.seq == seq));
+            if let (Some(version), Some(item)) = (version, item)
+                && highest.is_none_or(|(_, highest)| version > highest)
+            {
+                highest = Some((item.id, version));
+            }
+        }
+    }
+    Ok(highest)
+}
+
 /// Asks for the applied command that gave a record its highest version.
 pub(super) fn ask_highest(record: &RecordKey, plan: &mut Plan) {
     let range = (format!("{record} "), format!("{record} \u{7f}"));
@@ -145,13 +235,15 @@ pub(super) fn highest_in(row: &Row) -> Option<(CommandId, Version)> {
     Some((CommandId::new(parts.next()?).ok()?, version))
 }
 
-/// The entries of rows of the journal by command.
+/// The entries of rows of the journal by command; `blocks` are the settled ones.
 pub(super) fn by_command<'r>(
     rows: impl Iterator<Item = &'r Row>,
+    blocks: &[Vec<Row>],
 ) -> Result<Sorted<CommandId, JournalEntry>, StoreError> {
     let mut found = Sorted::new();
     for row in rows.filter(|row| row.key < 0) {
-        entries(row, 0)?.into_iter().for_each(|entry| found.insert(entry.command.command_id, entry));
+        let entries = entries(row, 0, blocks)?;
+        entries.into_iter().for_each(|entry| found.insert(entry.command.command_id, entry));
     }
     Ok(found)
 }
@@ -162,33 +254,58 @@ pub(super) fn journal(
     seen: &Seen<'_>,
     plan: &mut Plan,
 ) -> Result<Step<Vec<JournalEntry>>, StoreError> {
-    let mut found = Vec::new();
     match query {
-        JournalQuery::Latest { limit } => {
-            let missing = rows_missing(seen.answers, limit / ENTRIES_PER_ROW + 1, *limit);
-            let rows = || seen.answers.iter().flatten();
-            if let Some(missing) = missing {
-                let first = rows().last().map_or(JOURNALED.0, |row| row.key + 1);
-                plan.read(
-                    Want::Rows,
-                    (Store::Commands, Index::Primary),
-                    (first, JOURNALED.1.max(first)),
-                    missing,
-                );
-                return Ok(Step::More);
-            }
-            for row in rows() {
-                let left = limit - found.len();
-                found.extend(entries(row, row.size.saturating_sub(left))?.into_iter().rev());
-            }
+        JournalQuery::Latest { limit } => latest(*limit, seen.answers, plan),
+        JournalQuery::Ids(ids) => of_ids(ids, seen.answers, plan),
+    }
+}
+
+fn latest(limit: usize, answers: &[Answer], plan: &mut Plan) -> Result<Step<Vec<JournalEntry>>, StoreError> {
+    let asked = (limit / ENTRIES_PER_ROW + 1, limit);
+    let (pages, blocks) = match rows_missing(answers, asked, &|_| true) {
+        Ok(pages) => answers.split_at(pages),
+        Err(missing) => {
+            let first = answers.iter().flatten().last().map_or(JOURNALED.0, |row| row.key + 1);
+            let rest = (first, JOURNALED.1.max(first));
+            plan.read(Want::Rows, (Store::Commands, Index::Primary), rest, missing);
+            return Ok(Step::More);
         }
-        JournalQuery::Ids(ids) => {
-            let Some(rows) = rows_of_ids(ids, seen.answers, plan) else { return Ok(Step::More) };
-            let known = by_command(rows.into_iter())?;
-            found.extend(ids.iter().filter_map(|id| known.get(id).cloned()));
+    };
+    let keys = blocks_of(pages.iter().flatten());
+    if blocks.is_empty() && keys.len() > 0 {
+        ask_rows(&keys, plan);
+        return Ok(Step::More);
+    }
+    let mut found = Vec::new();
+    for row in pages.iter().flatten() {
+        let left = limit - found.len();
+        if left == 0 {
+            break;
         }
+        found.extend(entries(row, row.size.saturating_sub(left), blocks)?.into_iter().rev());
     }
     Ok(Step::Done(found))
+}
+
+fn of_ids(
+    ids: &[CommandId],
+    answers: &[Answer],
+    plan: &mut Plan,
+) -> Result<Step<Vec<JournalEntry>>, StoreError> {
+    let [tally, rest @ ..] = answers else {
+        Tally::ask(plan);
+        _ = rows_of_ids(ids, &[], plan);
+        return Ok(Step::More);
+    };
+    let Some((rows, verdicts)) = rows_of_ids(ids, rest, plan) else { return Ok(Step::More) };
+    let settled = Tally::of(tally)?.settled;
+    let blocks: Vec<Row> = rows.iter().copied().filter(|row| settled.contains(row.key)).cloned().collect();
+    if verdicts.is_empty() && !blocks.is_empty() {
+        blocks.iter().for_each(|block| ask_verdicts(block.key, plan));
+        return Ok(Step::More);
+    }
+    let known = by_command(rows.into_iter().chain(verdicts.iter().flatten()), &[blocks])?;
+    Ok(Step::Done(ids.iter().filter_map(|id| known.get(id).cloned()).collect()))
 }
 
 /// Answers [`offline_core::OutboxStore::prune_journal`].
@@ -204,24 +321,38 @@ pub(super) fn prune(keep: usize, seen: &Seen<'_>, plan: &mut Plan) -> Result<Ste
     }
     // The number of the latest entry that is forgotten.
     let forgotten = tally.last_journaled as i64 - keep as i64;
-    let [last] = rest else {
+    let [too_old, last] = rest else {
+        let primary = (Store::Commands, Index::Primary);
+        plan.read(Want::Rows, primary, (-forgotten, -1), usize::MAX);
         // What follows it may stand in one row with it.
-        let later = (JOURNALED.0, -forgotten - 1);
-        plan.read(Want::LastRow, (Store::Commands, Index::Primary), later, 1);
+        plan.read(Want::LastRow, primary, (JOURNALED.0, -forgotten - 1), 1);
         return Ok(Step::More);
     };
     plan.delete(Store::Commands, (-forgotten, -1));
+    for (seqs, _) in too_old.iter().filter_map(settled_block) {
+        plan.delete(Store::Commands, (seqs.1, seqs.1));
+        tally.settled.remove(seqs);
+    }
     if let Some(row) = last.first() {
         let too_old = row.size as i64 - (-row.key - forgotten);
         if too_old > 0 {
-            let mut rest = Entries::default();
-            entries(row, too_old as usize)?.iter().for_each(|entry| rest.push(entry));
-            for (rest, _) in rest.rows {
-                plan.0.push(Request::Put(NewRow { key: row.key, ..rest }));
-            }
+            plan.0.push(Request::Put(shortened(row, too_old as usize)?));
         }
     }
     tally.journaled = keep as u64;
     tally.put(plan);
     Ok(Step::Done(excess))
+}
+
+/// A row of the journal without its oldest entries.
+fn shortened(row: &Row, skipped: usize) -> Result<NewRow, StoreError> {
+    if let Some(((first, key), lines)) = settled_block(row) {
+        let mut body = format!("@{first}-{key}");
+        add_line(&mut body, without(lines, skipped));
+        return Ok(NewRow { key: row.key, versions: format!("@{key}"), body, ..NewRow::default() });
+    }
+    let mut rest = Entries::default();
+    entries(row, skipped, &[])?.iter().for_each(|entry| rest.push(entry));
+    let (rest, _) = rest.rows.pop().ok_or(CORRUPT)?;
+    Ok(NewRow { key: row.key, ..rest })
 }

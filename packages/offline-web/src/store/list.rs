@@ -6,6 +6,7 @@ use super::{
     flight::Flights,
     memory::Memory,
     meta::Tally,
+    sorted::Sorted,
 };
 use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
 
@@ -23,14 +24,13 @@ pub(super) fn list(
         OutboxQuery::Seq { after, .. } => after.map_or(0, Seq::get) as i64,
         _ => 0,
     };
-    let [flights, rest @ ..] = seen.answers else {
+    let [flights, tally, rest @ ..] = seen.answers else {
         Flights::ask(plan);
+        Tally::ask(plan);
         let of = |index| (Store::Commands, index);
         match query {
-            OutboxQuery::Seq { limit, .. } => {
-                Tally::ask(plan);
-                plan.read(Want::Rows, of(Index::Primary), (after + 1, i64::MAX), first_rows(*limit));
-            }
+            // First what was settled, and is to be skipped.
+            OutboxQuery::Seq { .. } => {}
             OutboxQuery::Ids(ids) => _ = rows_of_ids(ids, &[], plan),
             OutboxQuery::Record(key) => {
                 let key = key.to_string();
@@ -40,18 +40,18 @@ pub(super) fn list(
         }
         return Ok(Step::More);
     };
-    let flights = Flights::of(flights)?;
+    let (flights, tally) = (Flights::of(flights)?, Tally::of(tally)?);
     let mut commands = match query {
-        OutboxQuery::Seq { limit, .. } => return page(after, *limit, &flights, memory, rest, plan),
+        OutboxQuery::Seq { limit, .. } => return page(after, *limit, (&flights, &tally), memory, rest, plan),
         OutboxQuery::Ids(ids) => {
-            let Some(rows) = rows_of_ids(ids, rest, plan) else { return Ok(Step::More) };
-            all(rows.into_iter().filter(|row| row.key > 0), &flights)?
+            let Some((rows, _)) = rows_of_ids(ids, rest, plan) else { return Ok(Step::More) };
+            all(tally.unsettled(rows), &flights)?
         }
-        _ => all(rest.iter().flatten(), &flights)?,
+        _ => all(tally.unsettled(rest.iter().flatten()), &flights)?,
     };
     match query {
         OutboxQuery::Ids(ids) => {
-            let wanted: super::sorted::Sorted<_, ()> = ids.iter().map(|id| (*id, ())).collect();
+            let wanted: Sorted<_, ()> = ids.iter().map(|id| (*id, ())).collect();
             commands.retain(|command| wanted.get(&command.command_id).is_some());
         }
         OutboxQuery::Record(key) => commands.retain(|command| command.touches.contains(key)),
@@ -79,17 +79,18 @@ const fn first_rows(limit: usize) -> usize {
 fn page(
     after: i64,
     limit: usize,
-    flights: &Flights,
+    (flights, tally): (&Flights, &Tally),
     memory: &Memory,
-    answers: &[Answer],
+    pages: &[Answer],
     plan: &mut Plan,
 ) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
-    let [tally, pages @ ..] = answers else { return Ok(Step::Done(Vec::new())) };
-    let rows = || pages.iter().flatten();
+    let rows = || tally.unsettled(pages.iter().flatten());
     let wanted = limit.saturating_add(rows().next().map_or(0, |row| row.size));
-    if let Some(missing) = rows_missing(pages, first_rows(limit), wanted) {
-        let last = rows().last().map_or(after, |row| row.key);
-        plan.read(Want::Rows, (Store::Commands, Index::Primary), (last + 1, i64::MAX), missing);
+    let counts = |row: &Row| !tally.settled.contains(row.key);
+    if let Err(missing) = rows_missing(pages, (first_rows(limit), wanted), &counts) {
+        let last = pages.iter().flatten().last().map_or(after, |row| row.key);
+        let first = tally.settled.end_from(last + 1);
+        plan.read(Want::Rows, (Store::Commands, Index::Primary), (first, i64::MAX), missing);
         return Ok(Step::More);
     }
     let mut found = Vec::new();
@@ -107,7 +108,7 @@ fn page(
     }
     found.truncate(limit);
     if limit <= REMEMBERED {
-        memory.look().keep(Tally::of(tally)?.edits, blocks);
+        memory.look().keep(tally.edits, blocks);
     }
     Ok(Step::Done(found))
 }

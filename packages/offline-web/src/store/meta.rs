@@ -1,7 +1,7 @@
 use offline_core::{Counts, Status, StoreError};
 
-use super::{block::UNSETTLED, flight::Flights};
-use crate::idb::{Answer, Index, Plan, Seen, Step, Store, Want};
+use super::{block::UNSETTLED, flight::Flights, runs::Runs};
+use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
 
 const TALLY: &str = "tally";
 
@@ -22,6 +22,8 @@ pub(super) struct Tally {
     pub(super) last_journaled: u64,
     /// How often rows of unsettled commands were changed.
     pub(super) edits: u64,
+    /// The seqs of rows that were settled as a whole and stand in their place until the journal forgets them.
+    pub(super) settled: Runs,
 }
 
 impl Tally {
@@ -37,8 +39,8 @@ impl Tally {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.split(' ').map(|number| number.parse::<u64>().ok());
-        let mut next = || numbers.next().flatten();
+        let mut parts = text.split(' ');
+        let mut next = || parts.next()?.parse::<u64>().ok();
         Some(Self {
             removed: next()?,
             highest_removed: next()?,
@@ -47,14 +49,24 @@ impl Tally {
             journaled: next()?,
             last_journaled: next()?,
             edits: next()?,
+            settled: Runs::parse(parts.next().unwrap_or_default())?,
         })
     }
 
     /// Writes it.
     pub(super) fn put(&self, plan: &mut Plan) {
-        let Self { removed, highest_removed, failed, conflict, journaled, last_journaled, edits } = self;
+        let Self { removed, highest_removed, failed, conflict, journaled, last_journaled, edits, settled } =
+            self;
         let numbers = [removed, highest_removed, failed, conflict, journaled, last_journaled, edits];
-        plan.put_text(Store::Meta, TALLY, numbers.map(u64::to_string).join(" "));
+        plan.put_text(Store::Meta, TALLY, format!("{} {settled}", numbers.map(u64::to_string).join(" ")));
+    }
+
+    /// Those rows that hold unsettled commands.
+    pub(super) fn unsettled<'r>(
+        &self,
+        rows: impl IntoIterator<Item = &'r Row>,
+    ) -> impl Iterator<Item = &'r Row> {
+        rows.into_iter().filter(|row| row.key > 0 && !self.settled.contains(row.key))
     }
 
     /// Counts a command that leaves the outbox for the journal.
@@ -107,7 +119,7 @@ pub(super) fn counts(seen: &Seen<'_>, plan: &mut Plan) -> Result<Step<Counts>, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::idb::{Request, Row};
+    use crate::idb::Request;
 
     #[test]
     fn a_tally_is_read_as_it_was_written_and_nonsense_is_corrupt() {
@@ -119,6 +131,7 @@ mod tests {
             journaled: 3,
             last_journaled: 8,
             edits: 5,
+            settled: Runs::parse("1-64").unwrap(),
         };
         let mut plan = Plan::default();
         tally.put(&mut plan);
@@ -126,7 +139,9 @@ mod tests {
         let row = |text: &str| vec![Row { key: 0, text: text.to_owned(), size: 0 }];
         assert_eq!(Tally::of(&row(text)).unwrap(), tally);
         assert_eq!(Tally::of(&Vec::new()).unwrap(), Tally::default());
-        for text in ["", "1 2 3", "1 2 3 4 5 6 x", "{}"] {
+        // As version 3 of the layout wrote it.
+        assert!(Tally::of(&row("7 9 1 2 3 8 5")).unwrap() == Tally { settled: Runs::default(), ..tally });
+        for text in ["", "1 2 3", "1 2 3 4 5 6 x", "1 2 3 4 5 6 7 8", "{}"] {
             assert!(matches!(Tally::of(&row(text)), Err(StoreError::Corrupt { .. })), "{text}");
         }
     }

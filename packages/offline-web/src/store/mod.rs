@@ -1,8 +1,8 @@
 //! The outbox and the lease of one partition in IndexedDB.
 //!
 //! The layout saves requests, for each costs more than the bytes it moves:
-//! - `commands` holds the unsettled commands, up to 64 in a row; the browser's key generator gives the seq, so that an append reads nothing first. Under
-//!   negative keys it holds the journal, so that one index knows every id;
+//! - `commands` holds the commands, up to 64 in a row; the browser's key generator gives the seq, so that an append reads nothing first. Rows that
+//!   were applied as a whole stay where they are. Under negative keys it holds the journal, so that one index knows every id;
 //! - `flights` holds one small row per flight. Its commands are not rewritten: that they are IN_FLIGHT follows from the flight;
 //! - `meta` holds the lease, and the tally from which the counts follow. An append does not touch it: how many commands there ever were
 //!   is the highest seq.
@@ -89,7 +89,7 @@ impl OutboxStore for IndexedDbStore {
     ) -> BoxFuture<'_, Result<Vec<Appended>, StoreError>> {
         let mut append = append::Append::new(commands);
         self.database.run(
-            &[Commands],
+            &[Commands, Meta],
             durability.into(),
             Box::new(move |seen, plan| append.step(&seen, plan)),
         )
@@ -138,7 +138,7 @@ impl OutboxStore for IndexedDbStore {
 
     fn journal(&self, query: JournalQuery) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
         self.database.run(
-            &[Commands],
+            &[Commands, Meta],
             Mode::Read,
             Box::new(move |seen, plan| journal::journal(&query, &seen, plan)),
         )

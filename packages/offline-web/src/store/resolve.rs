@@ -29,17 +29,13 @@ pub(super) fn resolve(resolve: &Resolve, seen: &Seen<'_>, plan: &mut Plan) -> Re
         _ = rows_of_ids(&ids, &[], plan);
         return Ok(Step::More);
     };
-    let Some(rows) = rows_of_ids(&ids, rest, plan) else { return Ok(Step::More) };
+    let Some((rows, _)) = rows_of_ids(&ids, rest, plan) else { return Ok(Step::More) };
+    let tally = Tally::of(tally)?;
     let flights = Flights::of(flights)?;
-    let mut decision = Decision {
-        resolve,
-        tally: Tally::of(tally)?,
-        entries: Entries::default(),
-        refused: false,
-        left: ids,
-    };
+    let rows: Vec<_> = tally.unsettled(rows).collect();
+    let mut decision = Decision { resolve, tally, entries: Entries::default(), refused: false, left: ids };
     let mut gone = Runs::default();
-    for row in rows.into_iter().filter(|row| row.key > 0) {
+    for row in rows {
         let mut decide = |item: &mut Item, line: &str| decision.fate(item, line, &flights);
         Block::of(row)?.rewrite(&mut decide, &mut gone, plan)?;
     }

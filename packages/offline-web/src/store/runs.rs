@@ -33,6 +33,21 @@ impl Runs {
         }
     }
 
+    /// Takes keys out.
+    pub(super) fn remove(&mut self, (first, last): Run) {
+        let runs = std::mem::take(&mut self.0);
+        let before = |run: &Run| (run.0, run.1.min(first - 1));
+        let behind = |run: &Run| (run.0.max(last + 1), run.1);
+        let rest = runs.iter().flat_map(|run| [before(run), behind(run)]);
+        self.0.extend(rest.filter(|(first, last)| first <= last));
+    }
+
+    /// The first key from this one on that is not contained.
+    pub(super) fn end_from(&self, key: i64) -> i64 {
+        let after = self.0.partition_point(|(first, _)| *first <= key);
+        after.checked_sub(1).map_or(key, |at| key.max(self.0[at].1 + 1))
+    }
+
     /// The runs, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Run> + '_ {
         self.0.iter().copied()
@@ -85,6 +100,25 @@ mod tests {
             assert_eq!(runs.contains(key), keys.contains(&key), "{key}");
         }
         assert!(!Runs::default().contains(0));
+    }
+
+    #[test]
+    fn keys_are_taken_out_wherever_they_stand() {
+        let all = [1, 2, 3, 4, 7, 8, 9];
+        for first in 0..11 {
+            for last in first..11 {
+                let mut taken = runs(&all);
+                taken.remove((first, last));
+                let rest: Vec<i64> = all.into_iter().filter(|key| *key < first || *key > last).collect();
+                assert_eq!(taken, runs(&rest), "{first} to {last}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_run_is_the_first_key_that_is_missing() {
+        let runs = runs(&[2, 3, 5]);
+        assert_eq!([1, 2, 3, 4, 5, 6].map(|key| runs.end_from(key)), [1, 4, 4, 4, 6, 6]);
     }
 
     #[test]
