@@ -1,13 +1,13 @@
 //! Many commands that were appended by one call are many commands: a store that keeps them together must not let it be seen.
 
-use offline_core::{Change, JournalOutcome, OutboxQuery, Resolution, Status};
-use offline_protocol::{CommandId, Seq};
+use offline_core::{Change, JournalOutcome, JournalQuery, OutboxQuery, Resolution, Status};
+use offline_protocol::{CommandId, Expected, Seq};
 
 use super::fixture::{Harness, ids, reopened};
 use crate::{
     Partition, Proof,
     case::{ensure, ensure_eq},
-    samples::{applied, commands, conflicted, failed, id, key, requeued, seq, thing},
+    samples::{applied, chained, commands, conflicted, failed, id, key, requeued, seq, thing, version},
 };
 
 /// More than a store is likely to keep together, and no round number.
@@ -152,5 +152,41 @@ pub(super) async fn bursts_and_single_commands_count_on(harness: Harness) -> Pro
     ensure_eq!(again.last().map(|known| known.seq), Some(seq(MANY + 11)));
     ensure_eq!(partition.outbox.counts().await?.pending, 111);
     ensure_eq!(partition.on(thing("own-2050")).await?, [id(2050)]);
+    Ok(())
+}
+
+pub(super) async fn an_applied_burst_is_known_as_long_as_the_journal_holds_it(harness: Harness) -> Proof {
+    let partition = burst(&harness).await?;
+    let change = |command: &CommandId| (*command, applied(&[(&format!("own-{}", seq_of(*command)), 3)]));
+    // In two flights that meet within what a store may keep together.
+    let (first, rest) = (numbers(|number| number <= 200), numbers(|number| number > 200));
+    partition.fly(first.iter().map(change).collect()).await?;
+    ensure!(ids(&partition.all().await?) == rest, "the outbox is not what was not sent");
+    let flown = partition.take_off(partition.fence().await?, 2, &[id(7), id(201)]).await?;
+    ensure_eq!(ids(&flown), [id(201)]);
+    let recovered = partition.outbox.recover(partition.fence().await?).await?;
+    ensure_eq!(recovered, [id(201)]);
+    partition.fly(rest.iter().map(change).collect()).await?;
+    ensure_eq!(partition.outbox.prune_journal(150).await?, MANY - 150);
+    let partition = reopened(&harness, partition).await?;
+    ensure_eq!(partition.outbox.counts().await?.unsettled(), 0);
+    ensure_eq!(partition.all().await?.len(), 0);
+    ensure_eq!(partition.on(thing("own-301")).await?.len(), 0);
+    ensure_eq!(partition.outbox.list(OutboxQuery::Ids(vec![id(301)])).await?.len(), 0);
+    ensure!(!partition.discard(id(301)).await?, "an applied command was discarded");
+    let mut latest: Vec<CommandId> =
+        partition.latest().await?.iter().map(|entry| entry.command.command_id).collect();
+    latest.sort();
+    ensure!(latest == numbers(|number| number > MANY - 150), "the journal does not hold the latest");
+    let known = JournalQuery::Ids(vec![id(3), id(160), id(301)]);
+    let found = partition.outbox.journal(known).await?;
+    let settled: Vec<_> = found.iter().map(|entry| (entry.command.seq, entry.command.status)).collect();
+    ensure_eq!(settled, [(seq(160), Status::Succeeded), (seq(301), Status::Succeeded)]);
+    let again = partition.append(commands([160, 301])).await?;
+    ensure!(again.iter().all(|known| known.duplicate), "a command of the journal was stored again");
+    let stale = chained(1000, &["own-250"], Some(Expected::Version(version(2))));
+    let appended = partition.append(vec![stale]).await?;
+    ensure_eq!(appended[0].expected, Some(Expected::After(id(250))));
+    ensure_eq!(appended[0].seq, seq(MANY + 1));
     Ok(())
 }

@@ -49,6 +49,7 @@ pub fn outbox_store() -> Vec<StoreCase> {
         burst::what_a_person_decides_about_one_leaves_its_neighbours_alone,
         burst::flights_over_a_burst_are_recovered,
         burst::bursts_and_single_commands_count_on,
+        burst::an_applied_burst_is_known_as_long_as_the_journal_holds_it,
         list::pages_go_through_the_outbox_in_order,
         list::ids_come_in_the_order_of_seq,
         list::a_record_lists_all_that_touch_it,

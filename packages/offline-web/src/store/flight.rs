@@ -1,8 +1,8 @@
 use offline_core::{
-    Applied, Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status, StoreError,
+    Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status, StoreError,
     store_rules::{self, Settled},
 };
-use offline_protocol::CommandId;
+use offline_protocol::{CommandId, Timestamp};
 
 use super::{
     block::{self, Block, Fate, Item, ask_rows, rows_of_ids},
@@ -120,7 +120,7 @@ pub(super) fn settle(
         return Ok(Step::More);
     };
     LeaseRow::of(lease)?.check(settlement.fence)?;
-    let mut tally = Tally::of(tally)?;
+    let tally = Tally::of(tally)?;
     let Some(flight) = flight.first() else { return Ok(Step::Done(false)) };
     let flight = FlightRow::of(flight)?;
     let known = memory.look().take(tally.edits, &flight.rows).filter(|_| rest.is_empty());
@@ -128,50 +128,21 @@ pub(super) fn settle(
         ask_rows(&flight.rows, plan);
         return Ok(Step::More);
     }
-    let mut blocks = match known {
+    let blocks = match known {
         Some(blocks) => blocks,
         None => rest.iter().flatten().map(Block::of).collect::<Result<_, _>>()?,
     };
-    let changes: Sorted<CommandId, &Change> =
-        settlement.changes.iter().map(|(id, change)| (*id, change)).collect();
-    let alone = Flights(vec![flight]);
-    let (mut entries, mut gone) = (Entries::default(), Runs::default());
-    blocks.retain(|block| {
-        let Some(applied) = applied_whole(block, &changes, &alone) else { return true };
-        entries.block(block, &applied, settlement.at);
-        for item in &block.items {
-            tally.remove(item.seq.get(), Status::InFlight);
-            tally.settled.add(item.seq.get() as i64);
-        }
-        tally.settled.add(block.key);
-        false
-    });
-    let mut decide = |item: &mut Item, line: &str| {
-        // What is not of this flight is left alone.
-        let change = changes.get(&item.id).filter(|_| alone.contain(item.seq.get()));
-        let Some(change) = change else { return Ok(Fate::Stays) };
-        if let Change::Applied(applied) = change {
-            entries.applied(item, line, applied, settlement.at);
-            tally.remove(item.seq.get(), Status::InFlight);
-            return Ok(Fate::Leaves);
-        }
-        let command = alone.marked(item.take(line)?);
-        Ok(match store_rules::settled(command, Change::clone(change), settlement.at) {
-            Settled::Stays(command) => {
-                tally.park(command.status);
-                Fate::Becomes(command)
-            }
-            Settled::Leaves(entry) => {
-                entries.push(&entry);
-                tally.remove(item.seq.get(), Status::InFlight);
-                Fate::Leaves
-            }
-        })
-    };
+    let changes = settlement.changes.iter().map(|(id, change)| (*id, change)).collect();
+    let (flight, entries) = (Flights(vec![flight]), Entries::default());
+    let mut landing = Landing { changes, flight, at: settlement.at, tally, entries };
+    let mut gone = Runs::default();
     for block in blocks {
-        block.rewrite(&mut decide, &mut gone, plan)?;
+        if !landing.leave(&block) {
+            block.rewrite(&mut |item, line| landing.fate(item, line), &mut gone, plan)?;
+        }
     }
     block::delete(&gone, plan);
+    let Landing { mut tally, entries, .. } = landing;
     entries.write(&mut tally, plan);
     tally.edits += 1;
     tally.put(plan);
@@ -179,21 +150,58 @@ pub(super) fn settle(
     Ok(Step::Done(true))
 }
 
-/// What the server said of a block's commands, when it has applied them all and told of no record that they do not touch: by these they are found.
-fn applied_whole<'c>(
-    block: &Block,
-    changes: &Sorted<CommandId, &'c Change>,
-    flight: &Flights,
-) -> Option<Vec<&'c Applied>> {
-    let applied = |item: &Item| match changes.get(&item.id) {
-        Some(Change::Applied(applied))
-            if flight.contain(item.seq.get()) && item.touches(&applied.versions) =>
-        {
-            Some(applied)
+/// A flight that is settled.
+struct Landing<'a> {
+    changes: Sorted<CommandId, &'a Change>,
+    flight: Flights,
+    at: Timestamp,
+    tally: Tally,
+    entries: Entries,
+}
+
+impl<'a> Landing<'a> {
+    /// What happens to a command; nothing to one of another flight.
+    fn change(&self, item: &Item) -> Option<&'a Change> {
+        self.changes.get(&item.id).copied().filter(|_| self.flight.contain(item.seq.get()))
+    }
+
+    /// Leaves a block where it is when all its commands were applied, and the server has told of no record that they do not touch: by these they
+    /// are found. False when it is to be rewritten.
+    fn leave(&mut self, block: &Block) -> bool {
+        let applied = |item: &Item| match self.change(item) {
+            Some(Change::Applied(applied)) if item.touches(&applied.versions) => Some(applied),
+            _ => None,
+        };
+        let Some(applied) = block.items.iter().map(applied).collect::<Option<Vec<_>>>() else { return false };
+        self.entries.block(block, &applied, self.at);
+        for item in &block.items {
+            self.tally.remove(item.seq.get(), Status::InFlight);
+            self.tally.settled.add(item.seq.get() as i64);
         }
-        _ => None,
-    };
-    block.items.iter().map(applied).collect()
+        self.tally.settled.add(block.key);
+        true
+    }
+
+    fn fate(&mut self, item: &mut Item, line: &str) -> Result<Fate, StoreError> {
+        let Some(change) = self.change(item) else { return Ok(Fate::Stays) };
+        if let Change::Applied(applied) = change {
+            self.entries.applied(item, line, applied, self.at);
+            self.tally.remove(item.seq.get(), Status::InFlight);
+            return Ok(Fate::Leaves);
+        }
+        let command = self.flight.marked(item.take(line)?);
+        Ok(match store_rules::settled(command, change.clone(), self.at) {
+            Settled::Stays(command) => {
+                self.tally.park(command.status);
+                Fate::Becomes(command)
+            }
+            Settled::Leaves(entry) => {
+                self.entries.push(&entry);
+                self.tally.remove(item.seq.get(), Status::InFlight);
+                Fate::Leaves
+            }
+        })
+    }
 }
 
 /// Answers [`offline_core::OutboxStore::recover`].
