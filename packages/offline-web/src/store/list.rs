@@ -85,7 +85,8 @@ fn page(
     plan: &mut Plan,
 ) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
     let rows = || tally.unsettled(pages.iter().flatten());
-    let wanted = limit.saturating_add(rows().next().map_or(0, |row| row.size));
+    // Always the same, or what was asked for before could not be told. The first row may begin before the page.
+    let wanted = limit.saturating_add(COMMANDS_PER_ROW);
     let counts = |row: &Row| !tally.settled.contains(row.key);
     if let Err(missing) = rows_missing(pages, (first_rows(limit), wanted), &counts) {
         let last = pages.iter().flatten().last().map_or(after, |row| row.key);
