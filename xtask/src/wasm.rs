@@ -32,8 +32,10 @@ const CHECKED: [(&str, &str); 5] = [
 const FEATURES: &str = "--enable-bulk-memory --enable-mutable-globals --enable-multivalue \
     --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext";
 
-/// What `wasm-opt` does. Common expressions are left where they are, because gzip finds them better.
-const WASM_OPT: &str = "-Oz --skip-pass=local-cse --strip-target-features";
+/// What `wasm-opt` does. Common expressions are left where they are, because gzip finds them better. Below 1,024 lies the end of the stack,
+/// to which nothing points: a stack that comes this far overflows.
+const WASM_OPT: &str =
+    "--low-memory-unused --flatten --rereloop -Oz -Oz --skip-pass=local-cse --strip-target-features";
 
 /// Makes one file of the glue and the JavaScript that crates bring along, and takes comments, space and long names out of it, as any bundler does:
 /// not every application has one.

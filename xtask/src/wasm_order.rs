@@ -9,7 +9,7 @@ use crate::process::Tool;
 use crate::repository::Repository;
 
 /// How many instructions in a row count as one feature of a function.
-const IN_A_ROW: usize = 4;
+const IN_A_ROW: usize = 6;
 
 /// Gives the module's functions their order, by way of its text form.
 pub(crate) fn order(repository: &Repository, module: &Path, features: &str) -> Outcome {
