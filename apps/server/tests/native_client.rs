@@ -15,15 +15,16 @@ use std::{
 };
 
 use offline_core::{
-    Engine, EngineConfig, EnqueueRequest, EventKind, JournalEntry, JournalOutcome, JournalQuery, Notice,
-    OutboxQuery, OutboxStore as _, PauseReason, Phase, Ports, RetryPolicy, Status, memory::ManualNetwork,
+    Engine, EngineConfig, EnqueueRequest, EventKind, JournalEntry, JournalOutcome, JournalQuery, Listener,
+    Notice, OutboxQuery, OutboxStore as _, PauseReason, Phase, Ports, RetryPolicy, Status,
+    memory::ManualNetwork,
 };
 use offline_http::{HttpOptions, HttpTransport, TokenSource};
 use offline_protocol::{DeviceId, Expected, UserId, Version, WorkspaceId};
 use offline_sqlite::SqliteStore;
 use offline_system::{SystemClock, SystemIds};
 use serde_json::{Value, json};
-use tokio::{sync::broadcast, task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 
 use support::{ServerProcess, binary_on, body};
 
@@ -123,7 +124,7 @@ struct Client {
     engine: Engine,
     store: Arc<SqliteStore>,
     run: JoinHandle<()>,
-    notices: broadcast::Receiver<Notice>,
+    notices: Listener,
 }
 
 impl Client {
@@ -171,7 +172,8 @@ impl Client {
         let wait = async {
             while !reached(self).await {
                 // A listener that lags behind looks again too.
-                let _ = notices.recv().await;
+                notices.wait().await;
+                notices.take(usize::MAX);
             }
         };
         let waited = timeout(DEADLINE, wait).await;
@@ -201,8 +203,9 @@ impl Client {
     /// Until the engine asks once more.
     async fn until_asked_for_a_login(&mut self) {
         let asked = async {
-            while !matches!(self.notices.recv().await.unwrap(), Notice::Event(event) if event.kind == EventKind::LoginNeeded)
-            {
+            let asks = |notice: &Notice| matches!(notice, Notice::Event(event) if event.kind == EventKind::LoginNeeded);
+            while !self.notices.take(usize::MAX).notices.iter().any(|notice| asks(notice)) {
+                assert!(self.notices.wait().await);
             }
         };
         timeout(DEADLINE, asked).await.expect("the engine asks for a login");

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bell;
 mod command;
 mod engine;
 mod error;
@@ -18,9 +19,11 @@ pub mod store_rules;
 #[cfg(test)]
 mod test_commands;
 
+pub use bell::Bell;
 pub use command::{Appended, Chain, Counts, Durability, Failure, NewCommand, OutboxCommand};
 pub use engine::{
-    Dependants, DiscardReport, Engine, EngineConfig, EnqueueRequest, Enqueued, OutboxEntry, Ports, Unsynced,
+    Dependants, DiscardReport, Engine, EngineConfig, EnqueueRequest, Enqueued, Heard, Listener, OutboxEntry,
+    Ports, Unsynced,
 };
 pub use error::EngineError;
 pub use event::{

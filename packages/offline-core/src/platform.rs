@@ -37,3 +37,10 @@ pub(crate) type Visit<'a> = dyn FnMut(&crate::OutboxCommand) -> bool + Send + 'a
 /// What looks at commands one after the other until it has seen enough.
 #[cfg(target_arch = "wasm32")]
 pub(crate) type Visit<'a> = dyn FnMut(&crate::OutboxCommand) -> bool + 'a;
+
+/// Polls an exchange with the server; true when it is over.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Exchange<'a> = dyn FnMut(&mut std::task::Context<'_>) -> bool + Send + 'a;
+/// Polls an exchange with the server; true when it is over.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Exchange<'a> = dyn FnMut(&mut std::task::Context<'_>) -> bool + 'a;

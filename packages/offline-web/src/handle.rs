@@ -1,22 +1,23 @@
 use std::{
     cell::{Cell, OnceCell, RefCell},
+    future::poll_fn,
     rc::Rc,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
 use js_sys::Promise;
 use offline_core::{
-    BoxFuture, Clock, Dependants, Election, Engine, EngineConfig, EnqueueRequest, Ids, JournalEntry,
+    Bell, BoxFuture, Clock, Dependants, Election, Engine, EngineConfig, EnqueueRequest, Ids, JournalEntry,
     JournalQuery, OutboxEntry, OutboxQuery, Ports, Signal, Unsynced, overlay,
 };
 use offline_domain::Registry;
 use offline_protocol::{
-    CommandId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, UserId, WorkspaceId,
+    CommandId, DeviceId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, UserId, WorkspaceId,
 };
 use serde::Serialize;
-use tokio::sync::watch;
+use serde_json::Value;
 use wasm_bindgen::{JsValue, prelude::*};
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
@@ -32,9 +33,6 @@ use crate::{
 
 /// How long `close` waits for an exchange that is under way. What is cut off then is sent again later, under the same key.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// How often a tab that cannot hear the others has its engine look.
-const POLL: Duration = Duration::from_secs(5);
 
 thread_local! {
     static REGISTRY: OnceCell<Registry> = const { OnceCell::new() };
@@ -97,7 +95,13 @@ impl FromJson for JournalQuery {
 /// Opens a partition in this tab: `openEngine` of `EngineModule` in `ts/types.ts`.
 #[wasm_bindgen(js_name = openEngine)]
 pub fn open_engine(options: String, host: EngineHost) -> Promise {
-    promise(async move { Ok(EngineHandle(Rc::new(Open::new(&options, host).await?)).into()) })
+    promise(async move {
+        let unreadable = || PublicError::invalid(ProblemCode::InvalidRequest, "The options are not valid.");
+        let options: Options = read(&options).ok_or_else(unreadable)?;
+        let store = IndexedDbStore::new(&options.workspace_id, &options.user_id);
+        let device_id = store.device_id().await?;
+        Ok(EngineHandle(Rc::new(Open::new(options, device_id, store, host)?)).into())
+    })
 }
 
 /// One open partition: `EngineHandle` in `ts/types.ts`, which says what each method takes and gives.
@@ -110,18 +114,27 @@ struct Open {
     network: Arc<BrowserNetwork>,
     relay: Rc<Relay>,
     leadership: RefCell<Option<Leadership>>,
-    stopped: watch::Receiver<bool>,
-    cut_off: Rc<watch::Sender<bool>>,
+    life: Rc<Life>,
     closed: Cell<bool>,
 }
 
+/// What the task that runs the engine shares with the one that closes it.
+#[derive(Default)]
+struct Life {
+    ended: Cell<bool>,
+    cut_off: Cell<bool>,
+    bell: Bell,
+}
+
 impl Open {
-    async fn new(options: &str, host: EngineHost) -> Result<Self, PublicError> {
-        let unreadable = || PublicError::invalid(ProblemCode::InvalidRequest, "The options are not valid.");
-        let Options { workspace_id, user_id, base_url } = read(options).ok_or_else(unreadable)?;
-        let name = format!("offline:{workspace_id}:{user_id}");
-        let store = IndexedDbStore::new(&workspace_id, &user_id);
-        let device_id = store.device_id().await?;
+    fn new(
+        options: Options,
+        device_id: DeviceId,
+        store: IndexedDbStore,
+        host: EngineHost,
+    ) -> Result<Self, PublicError> {
+        let Options { workspace_id, user_id, base_url } = options;
+        let name = ["offline:", workspace_id.as_str(), ":", user_id.as_str()].concat();
         let holder = BrowserIds.uuid(BrowserClock.now()).to_string();
         let mut config = EngineConfig::new(workspace_id, user_id, device_id, holder);
         let locks = lock_manager();
@@ -129,33 +142,27 @@ impl Open {
 
         let (host, network) = (Rc::new(host), Arc::new(BrowserNetwork::new()));
         let shared = Arc::new(store.clone());
-        let engine = Engine::new(
-            config,
-            registry(),
-            Ports {
-                outbox: shared.clone(),
-                lease: shared,
-                transport: Arc::new(FetchTransport::new(&base_url, Rc::clone(&host))),
-                network: network.clone(),
-                clock: Arc::new(BrowserClock),
-                ids: Arc::new(BrowserIds),
-            },
-        );
+        let ports = Ports {
+            outbox: shared.clone(),
+            lease: shared,
+            transport: Arc::new(FetchTransport::new(&base_url, Rc::clone(&host))),
+            network: network.clone(),
+            clock: Arc::new(BrowserClock),
+            ids: Arc::new(BrowserIds),
+        };
+        let engine = Engine::new(config, registry(), ports);
         let notices = engine.subscribe();
         let relay = Relay::start(engine.clone(), host, &name);
-        let carrier = Rc::clone(&relay);
-        spawn_local(async move { carrier.carry(notices).await });
-        let watcher = Rc::clone(&relay);
-        spawn_local(async move { watcher.watch_leader().await });
         let leadership = match locks {
             Some(locks) => Leadership::seek(&locks, &name, engine.clone()).map_err(no_lock)?.into(),
             None => None,
         };
-        let (ended, stopped) = watch::channel(false);
-        let cut_off = Rc::new(watch::channel(false).0);
-        spawn_local(run(engine.clone(), Rc::clone(&relay), Rc::clone(&cut_off), ended));
+        let life = Rc::<Life>::default();
+        spawn_local(Rc::clone(&relay).carry(notices));
+        spawn_local(Rc::clone(&relay).watch_others());
+        spawn_local(run(engine.clone(), Rc::clone(&life)));
         let leadership = RefCell::new(leadership);
-        Ok(Self { engine, store, network, relay, leadership, stopped, cut_off, closed: Cell::new(false) })
+        Ok(Self { engine, store, network, relay, leadership, life, closed: Cell::new(false) })
     }
 
     async fn close(&self) {
@@ -163,72 +170,89 @@ impl Open {
             return;
         }
         self.engine.close();
-        let mut stopped = self.stopped.clone();
-        let ended = std::pin::pin!(stopped.wait_for(|stopped| *stopped));
-        let patience = BrowserClock.sleep(FAREWELL);
-        if let Either::Right(_) = select(ended, patience).await {
-            self.cut_off.send_replace(true);
-        }
+        let mut patience = BrowserClock.sleep(FAREWELL);
+        poll_fn(|context| {
+            self.life.bell.hear(context);
+            if self.life.ended.get() { Poll::Ready(()) } else { patience.as_mut().poll(context) }
+        })
+        .await;
+        self.life.cut_off.set(true);
+        self.life.bell.ring();
         self.leadership.take();
         self.relay.stop();
         self.store.close();
     }
+
+    async fn perform(&self, call: Call) -> Result<Answer, PublicError> {
+        let engine = &self.engine;
+        Ok(match call {
+            Call::Enqueue(request) => text(&engine.enqueue(request).await?),
+            Call::List(query) => text(&engine.list(query).await?),
+            Call::Journal(query) => text(&engine.journal(query).await?),
+            Call::SyncNow => text(&engine.sync_now().await?),
+            Call::Retry(id, payload) => {
+                engine.retry_with_latest(id, payload).await?;
+                None
+            }
+            Call::BlastRadius(id) => text(&engine.blast_radius(id).await?),
+            Call::Discard(id, dependants) => text(&engine.discard(id, dependants).await?),
+            Call::Wipe(unsynced) => {
+                engine.wipe(unsynced).await?;
+                self.close().await;
+                None
+            }
+            Call::Close => {
+                self.close().await;
+                None
+            }
+        })
+    }
 }
 
 /// Runs the engine until it is closed or cut off.
-async fn run(engine: Engine, relay: Rc<Relay>, cut_off: Rc<watch::Sender<bool>>, ended: watch::Sender<bool>) {
-    let mut cut = cut_off.subscribe();
-    {
-        let runs = std::pin::pin!(async {
-            // Without the others' word this tab has to look by itself.
-            let looks = std::pin::pin!(async {
-                if relay.is_connected() {
-                    std::future::pending::<()>().await;
-                }
-                loop {
-                    BrowserClock.sleep(POLL).await;
-                    engine.receive(&offline_core::Notice::Changed { command_ids: Vec::new() });
-                    engine.wake(Signal::Enqueued);
-                }
-            });
-            select(std::pin::pin!(engine.run()), looks).await;
-        });
-        let cuts = std::pin::pin!(cut.wait_for(|cut| *cut));
-        select(runs, cuts).await;
-    }
-    ended.send_replace(true);
+async fn run(engine: Engine, life: Rc<Life>) {
+    let mut runs: BoxFuture<'_, ()> = Box::pin(engine.run());
+    poll_fn(|context| {
+        life.bell.hear(context);
+        if life.cut_off.get() { Poll::Ready(()) } else { runs.as_mut().poll(context) }
+    })
+    .await;
+    life.ended.set(true);
+    life.bell.ring();
 }
+
+/// What is asked of an open partition; JSON, if there is an answer.
+enum Call {
+    Enqueue(EnqueueRequest),
+    List(OutboxQuery),
+    Journal(JournalQuery),
+    SyncNow,
+    Retry(CommandId, Option<Value>),
+    BlastRadius(CommandId),
+    Discard(CommandId, Option<Dependants>),
+    Wipe(Unsynced),
+    Close,
+}
+
+type Answer = Option<String>;
 
 #[wasm_bindgen]
 impl EngineHandle {
     /// `NewCommand` -> `EnqueuedCommand`.
-    pub fn enqueue(&self, command: String) -> Promise {
-        let engine = self.engine();
-        promise(async move {
-            let request: EnqueueRequest = read(&command).ok_or_else(|| {
-                let message = "The command has a missing, malformed or unknown field.";
-                PublicError::invalid(ProblemCode::InvalidCommand, message)
-            })?;
-            json(&engine.enqueue(request).await?)
-        })
+    pub fn enqueue(&self, command: &str) -> Promise {
+        let message = "The command has a missing, malformed or unknown field.";
+        let unreadable = || PublicError::invalid(ProblemCode::InvalidCommand, message);
+        self.perform(read(command).map(Call::Enqueue).ok_or_else(unreadable))
     }
 
     /// A query -> `OutboxEntry[]`.
-    pub fn list(&self, query: String) -> Promise {
-        let engine = self.engine();
-        promise(async move {
-            let query: OutboxQuery = read(&query).ok_or_else(not_readable)?;
-            json(&engine.list(query).await?)
-        })
+    pub fn list(&self, query: &str) -> Promise {
+        self.perform(read(query).map(Call::List).ok_or_else(not_readable))
     }
 
     /// A query -> `JournalEntry[]`.
-    pub fn journal(&self, query: String) -> Promise {
-        let engine = self.engine();
-        promise(async move {
-            let query: JournalQuery = read(&query).ok_or_else(not_readable)?;
-            json(&engine.journal(query).await?)
-        })
+    pub fn journal(&self, query: &str) -> Promise {
+        self.perform(read(query).map(Call::Journal).ok_or_else(not_readable))
     }
 
     /// kind, `RecordSnapshot[]`, `OutboxEntry[]`, `JournalEntry[]` -> `OverlaidRecord[]`.
@@ -239,18 +263,20 @@ impl EngineHandle {
         entries: &str,
         journal: &str,
     ) -> Result<String, JsValue> {
-        let kind = RecordKind::new(kind).map_err(|_| not_readable())?;
-        let records: Vec<RecordSnapshot> = read_list(records).ok_or_else(not_readable)?;
-        let entries: Vec<OutboxEntry> = read_list(entries).ok_or_else(not_readable)?;
-        let journal: Vec<JournalEntry> = read_list(journal).ok_or_else(not_readable)?;
-        Ok(text(&overlay(self.0.engine.registry(), &kind, &records, &entries, &journal))?)
+        let overlaid = || {
+            let kind = RecordKind::new(kind).ok()?;
+            let records: Vec<RecordSnapshot> = read_list(records)?;
+            let entries: Vec<OutboxEntry> = read_list(entries)?;
+            let journal: Vec<JournalEntry> = read_list(journal)?;
+            text(&overlay(self.0.engine.registry(), &kind, &records, &entries, &journal))
+        };
+        overlaid().ok_or_else(|| not_readable().into())
     }
 
     /// -> `SyncStatus`.
     #[wasm_bindgen(js_name = syncNow)]
     pub fn sync_now(&self) -> Promise {
-        let engine = self.engine();
-        promise(async move { json(&engine.sync_now().await?) })
+        self.perform(Ok(Call::SyncNow))
     }
 
     /// There is a new login.
@@ -271,62 +297,50 @@ impl EngineHandle {
 
     /// A parked command goes back to PENDING, with another payload when given.
     #[wasm_bindgen(js_name = retryWithLatest)]
-    pub fn retry_with_latest(&self, command_id: String, payload: Option<String>) -> Promise {
-        let engine = self.engine();
-        promise(async move {
-            let id = named(&command_id)?;
+    pub fn retry_with_latest(&self, command_id: &str, payload: Option<String>) -> Promise {
+        let call = named(command_id).and_then(|id| {
             let payload = payload.map(|payload| parse(&payload).ok_or_else(not_readable)).transpose()?;
-            engine.retry_with_latest(id, payload).await?;
-            Ok(JsValue::UNDEFINED)
-        })
+            Ok(Call::Retry(id, payload))
+        });
+        self.perform(call)
     }
 
     /// -> `OutboxEntry[]`.
     #[wasm_bindgen(js_name = blastRadius)]
-    pub fn blast_radius(&self, command_id: String) -> Promise {
-        let engine = self.engine();
-        promise(async move { json(&engine.blast_radius(named(&command_id)?).await?) })
+    pub fn blast_radius(&self, command_id: &str) -> Promise {
+        self.perform(named(command_id).map(Call::BlastRadius))
     }
 
     /// -> `DiscardReport`.
-    pub fn discard(&self, command_id: String, dependants: Option<String>) -> Promise {
-        let engine = self.engine();
-        promise(async move {
-            let id = named(&command_id)?;
+    pub fn discard(&self, command_id: &str, dependants: Option<String>) -> Promise {
+        let call = named(command_id).and_then(|id| {
             let dependants = match dependants.as_deref() {
                 None => None,
                 Some("discard") => Some(Dependants::Discard),
                 Some("keep") => Some(Dependants::Keep),
                 Some(_) => return Err(not_readable()),
             };
-            json(&engine.discard(id, dependants).await?)
-        })
+            Ok(Call::Discard(id, dependants))
+        });
+        self.perform(call)
     }
 
     /// Stops this tab's part; the data stays.
     pub fn close(&self) -> Promise {
-        let open = Rc::clone(&self.0);
-        promise(async move {
-            open.close().await;
-            Ok(JsValue::UNDEFINED)
-        })
+        self.perform(Ok(Call::Close))
     }
 
     /// Deletes the partition's outbox in all tabs.
     pub fn wipe(&self, even_unsynced: bool) -> Promise {
-        let open = Rc::clone(&self.0);
-        promise(async move {
-            let unsynced = if even_unsynced { Unsynced::Lose } else { Unsynced::Keep };
-            open.engine.wipe(unsynced).await?;
-            open.close().await;
-            Ok(JsValue::UNDEFINED)
-        })
+        self.perform(Ok(Call::Wipe(if even_unsynced { Unsynced::Lose } else { Unsynced::Keep })))
     }
 }
 
 impl EngineHandle {
-    fn engine(&self) -> Engine {
-        self.0.engine.clone()
+    /// All calls go this way, so that it is compiled once.
+    fn perform(&self, call: Result<Call, PublicError>) -> Promise {
+        let open = Rc::clone(&self.0);
+        promise(async move { Ok(open.perform(call?).await?.map_or(JsValue::UNDEFINED, JsValue::from)) })
     }
 }
 
@@ -336,12 +350,8 @@ fn promise(work: impl Future<Output = Result<JsValue, PublicError>> + 'static) -
     future_to_promise(async move { work.await.map_err(JsValue::from) })
 }
 
-fn json<T: Serialize>(value: &T) -> Result<JsValue, PublicError> {
-    Ok(text(value)?.into())
-}
-
-fn text<T: Serialize>(value: &T) -> Result<String, PublicError> {
-    serde_json::to_string(value).map_err(|_| not_readable())
+fn text<T: Serialize>(value: &T) -> Answer {
+    Some(serde_json::to_string(value).expect("BUG: what the engine answers has a JSON form"))
 }
 
 fn not_readable() -> PublicError {

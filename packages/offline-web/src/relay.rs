@@ -9,12 +9,8 @@ use std::{
 };
 
 use js_sys::Array;
-use offline_core::{Clock, Engine, Notice, SyncStatus};
+use offline_core::{Clock, Engine, Heard, Listener, Notice, Signal, SyncStatus};
 use serde::Serialize;
-use tokio::sync::broadcast::{
-    Receiver,
-    error::{RecvError, TryRecvError},
-};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{BroadcastChannel, MessageEvent};
 
@@ -30,6 +26,9 @@ const HOW_ARE_THINGS: &str = "how-are-things";
 
 /// How long a tab with commands to send waits for an answer of the one that flushes, twice, before it flushes itself.
 const SILENCE: Duration = Duration::from_secs(8);
+
+/// How often a tab that cannot hear the others has its engine look.
+const POLL: Duration = Duration::from_secs(5);
 
 /// How many notices are carried before the page gets a turn.
 const AT_ONCE: usize = 512;
@@ -77,6 +76,7 @@ pub(crate) struct Relay {
     channel: RefCell<Option<Channel>>,
     /// Whether the tab that flushes was heard since this was last reset.
     leader_heard: Cell<bool>,
+    stopped: Cell<bool>,
 }
 
 struct Channel {
@@ -87,8 +87,8 @@ struct Channel {
 impl Relay {
     /// Starts to listen to the other tabs of the partition.
     pub(crate) fn start(engine: Engine, host: Rc<EngineHost>, name: &str) -> Rc<Self> {
-        let relay =
-            Rc::new(Self { engine, host, channel: RefCell::new(None), leader_heard: Cell::new(false) });
+        let (leader_heard, stopped) = (Cell::new(false), Cell::new(false));
+        let relay = Rc::new(Self { engine, host, channel: RefCell::new(None), leader_heard, stopped });
         if Global::has_broadcast_channel()
             && let Ok(raw) = BroadcastChannel::new(name)
         {
@@ -100,50 +100,40 @@ impl Relay {
             });
             raw.set_onmessage(Some(heard.as_ref().unchecked_ref()));
             *relay.channel.borrow_mut() = Some(Channel { raw, _heard: heard });
-            relay.post(&Array::of1(&Array::of2(&HOW_ARE_THINGS.into(), &"".into())));
+            relay.ask_how_things_are();
         }
         relay.tell_status();
         relay.tell_connectivity();
         relay
     }
 
-    /// Whether this tab hears of the others.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.channel.borrow().is_some()
-    }
-
     /// Carries what the engine tells until nobody can tell anything any more.
-    pub(crate) async fn carry(&self, mut notices: Receiver<Notice>) {
-        loop {
-            let mut batch = Vec::new();
-            let mut missed = false;
-            match notices.recv().await {
-                Ok(notice) => batch.push(notice),
-                Err(RecvError::Lagged(_)) => missed = true,
-                Err(RecvError::Closed) => return,
-            }
+    pub(crate) async fn carry(self: Rc<Self>, mut notices: Listener) {
+        while notices.wait().await {
             // What ends at the same time tells it one after the other; a message for each of them would cost more than what it tells.
             next_turn().await;
-            while batch.len() < AT_ONCE {
-                match notices.try_recv() {
-                    Ok(notice) => batch.push(notice),
-                    Err(TryRecvError::Lagged(_)) => missed = true,
-                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-                }
-            }
-            self.carry_batch(&merged(batch, missed));
+            self.carry_batch(notices.take(AT_ONCE));
         }
     }
 
-    /// A browser gives a Web Lock on when its tab ends, not when it stands still: then the lock stays where it is, and what other tabs write
-    /// would wait for ever. So a tab that has something to send asks the one that flushes for a sign of life, and without one it goes by
-    /// the lease from then on, as if there were no lock; the fence keeps the other from writing when it wakes.
-    pub(crate) async fn watch_leader(&self) {
+    /// Looks after what other tabs do, until this one is closed.
+    ///
+    /// Where tabs cannot hear each other, this one looks by itself. Else: a browser gives a Web Lock on when its tab ends, not when it stands
+    /// still; then the lock stays where it is, and what other tabs write would wait for ever. So a tab that has something to send asks the
+    /// one that flushes for a sign of life, and without one it goes by the lease from then on, as if there were no lock; the fence keeps
+    /// the other from writing when it wakes.
+    pub(crate) async fn watch_others(self: Rc<Self>) {
+        let hears = self.channel.borrow().is_some();
         let mut unanswered = 0;
         loop {
-            BrowserClock.sleep(SILENCE).await;
-            if !self.is_connected() {
+            BrowserClock.sleep(if hears { SILENCE } else { POLL }).await;
+            if self.stopped.get() {
                 return;
+            }
+            if !hears {
+                self.engine.receive(&Notice::Changed { command_ids: Vec::new() });
+                self.engine.wake(Signal::Enqueued);
+                continue;
             }
             let SyncStatus { leader, counts, .. } = self.engine.status();
             let waits = !leader && counts.pending + counts.in_flight > 0;
@@ -158,18 +148,40 @@ impl Relay {
                 self.engine.promote();
             } else {
                 unanswered += 1;
-                self.post(&Array::of1(&Array::of2(&HOW_ARE_THINGS.into(), &"".into())));
+                self.ask_how_things_are();
             }
         }
     }
 
-    fn carry_batch(&self, batch: &[Notice]) {
-        let messages = Array::new();
-        for notice in batch {
+    /// All changes in one, after the rest; only the last status is of interest.
+    fn carry_batch(&self, heard: Heard) {
+        let (messages, mut changed, mut status) = (Array::new(), Vec::new(), None);
+        let carry = |notice: &Notice| {
             if let Some(message) = Message::of(notice) {
                 self.tell(message.kind, &message.text);
                 messages.push(&message.to_pair());
             }
+        };
+        let mut has_changed = heard.missed > 0;
+        for notice in heard.notices {
+            match &*notice {
+                Notice::Changed { command_ids } => {
+                    has_changed = true;
+                    changed.extend_from_slice(command_ids);
+                }
+                Notice::Status(_) => status = Some(notice),
+                other => carry(other),
+            }
+        }
+        if has_changed {
+            // Without ids it says that anything may have changed.
+            if heard.missed > 0 {
+                changed.clear();
+            }
+            carry(&Notice::Changed { command_ids: changed });
+        }
+        if let Some(status) = status {
+            carry(&status);
         }
         self.post(&messages);
     }
@@ -236,6 +248,10 @@ impl Relay {
         None
     }
 
+    fn ask_how_things_are(&self) {
+        self.post(&Array::of1(&Array::of2(&HOW_ARE_THINGS.into(), &"".into())));
+    }
+
     /// To the other tabs.
     fn post(&self, messages: &Array) {
         if let Some(channel) = &*self.channel.borrow() {
@@ -246,6 +262,7 @@ impl Relay {
 
     /// Falls silent.
     pub(crate) fn stop(&self) {
+        self.stopped.set(true);
         if let Some(channel) = self.channel.take() {
             channel.raw.set_onmessage(None);
             channel.raw.close();
@@ -264,25 +281,4 @@ async fn next_turn() {
         Poll::Pending
     })
     .await;
-}
-
-/// The same notices with all changes in one, after the rest; only the last status is of interest.
-fn merged(batch: Vec<Notice>, missed: bool) -> Vec<Notice> {
-    let mut changed = Vec::new();
-    let mut status = None;
-    let mut rest = Vec::new();
-    for notice in batch {
-        match notice {
-            Notice::Changed { mut command_ids } => changed.append(&mut command_ids),
-            Notice::Status(latest) => status = Some(latest),
-            other => rest.push(other),
-        }
-    }
-    if missed {
-        rest.push(Notice::Changed { command_ids: Vec::new() });
-    } else if !changed.is_empty() {
-        rest.push(Notice::Changed { command_ids: changed });
-    }
-    rest.extend(status.map(Notice::Status));
-    rest
 }

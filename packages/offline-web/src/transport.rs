@@ -1,6 +1,5 @@
-use std::{rc::Rc, time::Duration};
+use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
-use futures_util::future::{Either, select};
 use offline_core::{BoxFuture, Clock, Transport, TransportError};
 use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER};
 use wasm_bindgen::{JsCast, JsValue};
@@ -41,12 +40,13 @@ impl FetchTransport {
         let patience = PATIENCE + Duration::from_secs((bytes / SLOWEST_LINE) as u64);
         let abort = Abort::new()?;
         let request = self.request(path, body, &abort).map_err(unknown)?;
-        let answer = std::pin::pin!(receive(request));
-        let timeout = std::pin::pin!(BrowserClock.sleep(patience));
-        match select(answer, timeout).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => Err(TransportError::Transient { retry_after: None }),
-        }
+        let mut answer: BoxFuture<'_, _> = Box::pin(receive(request));
+        let mut timeout = BrowserClock.sleep(patience);
+        poll_fn(|context| match answer.as_mut().poll(context) {
+            Poll::Pending => timeout.as_mut().poll(context).map(|()| Err(unknown(()))),
+            answered => answered,
+        })
+        .await
     }
 
     fn request(&self, path: &str, body: Option<(String, String)>, abort: &Abort) -> Result<Request, JsValue> {

@@ -8,15 +8,14 @@ use std::{
 use futures_util::future::AbortHandle;
 use offline_conformance::fakes::{FakeServer, SeededIds, VirtualClock, World, things};
 use offline_core::{
-    Clock, Counts, Engine, EngineConfig, EnqueueRequest, JournalEntry, JournalQuery, Notice, OutboxEntry,
-    OutboxQuery, OutboxStore, Ports,
+    Clock, Counts, Engine, EngineConfig, EnqueueRequest, JournalEntry, JournalQuery, Listener, Notice,
+    OutboxEntry, OutboxQuery, OutboxStore, Ports,
     memory::{ManualNetwork, MemoryDisk},
 };
 use offline_protocol::{
     CommandId, DeviceId, Expected, RecordId, RecordKey, RecordKind, Timestamp, UserId, Version, WorkspaceId,
 };
 use serde_json::Value;
-use tokio::sync::broadcast;
 
 use crate::slow_store::SlowStore;
 
@@ -36,7 +35,7 @@ pub(crate) struct Tab {
     /// How many transactions appended something.
     pub(crate) appends: Arc<AtomicUsize>,
     running: AbortHandle,
-    notices: broadcast::Receiver<Notice>,
+    notices: Listener,
 }
 
 pub(crate) fn acme() -> WorkspaceId {
@@ -165,6 +164,6 @@ impl Tab {
 
     /// Everything it has told since it was asked last.
     pub(crate) fn told(&mut self) -> Vec<Notice> {
-        std::iter::from_fn(|| self.notices.try_recv().ok()).collect()
+        self.notices.take(usize::MAX).notices.iter().map(|notice| Notice::clone(notice)).collect()
     }
 }

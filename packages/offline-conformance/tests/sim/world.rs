@@ -10,11 +10,11 @@ use std::{
 
 use offline_conformance::fakes::{SeededIds, VirtualClock};
 use offline_core::{
-    BoxFuture, Clock, Election, Engine, EngineConfig, Notice, PauseReason, Ports, memory::ManualNetwork,
+    BoxFuture, Clock, Election, Engine, EngineConfig, Listener, Notice, PauseReason, Ports,
+    memory::ManualNetwork,
 };
 use offline_protocol::{DeviceId, RecordKey, RecordSnapshot, Timestamp, UserId, WorkspaceId};
 use offline_server::Identity;
-use tokio::sync::broadcast;
 
 use crate::{
     commands::{Release, registry},
@@ -65,7 +65,7 @@ pub(crate) struct Tab {
     pub(crate) place: Place,
     pub(crate) engine: Engine,
     pub(crate) network: Arc<ManualNetwork>,
-    notices: broadcast::Receiver<Notice>,
+    notices: Listener,
     started: bool,
     /// It was told to close, which it does when it next gets a turn.
     pub(crate) closing: bool,
@@ -273,12 +273,8 @@ impl World {
     fn carry_notices(&mut self, number: usize) {
         let Some(Some(tab)) = self.tabs.get_mut(number) else { return };
         let place = tab.place;
-        let mut told = Vec::new();
-        while let Ok(notice) = tab.notices.try_recv() {
-            if !matches!(notice, Notice::Event(_)) {
-                told.push(notice);
-            }
-        }
+        let mut told = tab.notices.take(usize::MAX).notices;
+        told.retain(|notice| !matches!(**notice, Notice::Event(_)));
         if told.is_empty() {
             return;
         }

@@ -1,14 +1,13 @@
-use std::sync::Mutex as SyncMutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use offline_domain::ConflictPolicy;
 use offline_protocol::{CommandId, DeviceId, Expected, IdempotencyKey, RecordKey, Seq, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::{Mutex, oneshot};
 
 use super::{Engine, Inner};
 use crate::{
-    Appended, Chain, Durability, EngineError, EventKind, JournalOutcome, JournalQuery, NewCommand,
+    Appended, Bell, Chain, Durability, EngineError, EventKind, JournalOutcome, JournalQuery, NewCommand,
     OutboxCommand, OutboxQuery, Signal, Status, StoreError,
 };
 
@@ -195,14 +194,40 @@ type Answer = Result<Appended, StoreError>;
 /// Lets concurrent enqueues share a transaction: whoever gets the turn writes what has gathered meanwhile, for all.
 #[derive(Debug, Default)]
 pub(super) struct GroupCommit {
-    turn: Mutex<()>,
-    waiting: SyncMutex<Vec<Waiting>>,
+    state: Mutex<Group>,
+    bell: Bell,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    /// Whether somebody has the turn.
+    taken: bool,
+    waiting: Vec<Waiting>,
+}
+
+/// The turn; dropping it gives it on.
+pub(super) struct Turn<'a>(&'a GroupCommit);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.state().taken = false;
+        self.0.bell.ring();
+    }
 }
 
 impl GroupCommit {
+    fn state(&self) -> MutexGuard<'_, Group> {
+        self.state.lock().expect("BUG: no code that holds this lock panics")
+    }
+
+    fn try_turn(&self) -> Option<Turn<'_>> {
+        let taken = std::mem::replace(&mut self.state().taken, true);
+        (!taken).then(|| Turn(self))
+    }
+
     /// Waits for the turn; until it is dropped nothing is appended.
-    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        self.bell.until(|| self.try_turn()).await
     }
 }
 
@@ -210,7 +235,14 @@ impl GroupCommit {
 struct Waiting {
     new: NewCommand,
     durability: Durability,
-    answer: oneshot::Sender<Answer>,
+    answer: Slot,
+}
+
+/// Where the one who writes puts the answer.
+type Slot = Arc<Mutex<Option<Answer>>>;
+
+fn taken_from(slot: &Slot) -> Option<Answer> {
+    slot.lock().expect("BUG: no code that holds this lock panics").take()
 }
 
 impl std::fmt::Debug for NewCommand {
@@ -221,63 +253,56 @@ impl std::fmt::Debug for NewCommand {
 
 impl Inner {
     async fn append(&self, new: NewCommand, durability: Durability) -> Answer {
-        loop {
-            let (answer, mut answered) = oneshot::channel();
-            self.waiting().push(Waiting { new: new.clone(), durability, answer });
-            #[cfg(planted)]
-            if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
-                && self.group.turn.try_lock().is_err()
-            {
-                return Ok(Appended { seq: Seq::FIRST, expected: None, duplicate: false });
-            }
-            let turn = self.group.turn().await;
-            match answered.try_recv() {
-                Ok(answer) => return answer,
-                Err(oneshot::error::TryRecvError::Empty) => {
-                    let group = std::mem::take(&mut *self.waiting());
-                    self.write_group(group).await;
-                }
-                Err(oneshot::error::TryRecvError::Closed) => {}
-            }
-            drop(turn);
-            // No answer: the future that wrote for this one was dropped. Asking again is safe, the store knows the id.
-            if let Ok(answer) = answered.await {
-                return answer;
-            }
+        let slot = Slot::default();
+        let waiting = |new| Waiting { new, durability, answer: Arc::clone(&slot) };
+        self.group.state().waiting.push(waiting(new.clone()));
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
+            && self.group.state().taken
+        {
+            return Ok(Appended { seq: Seq::FIRST, expected: None, duplicate: false });
         }
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
-        self.group.waiting.lock().expect("BUG: no code that holds this lock panics")
+        let answer_or_turn =
+            || taken_from(&slot).map(Err).or_else(|| self.group.try_turn().map(Ok::<_, Answer>));
+        let turn = match self.group.bell.until(answer_or_turn).await {
+            Ok(turn) => turn,
+            Err(answer) => return answer,
+        };
+        let mut group = std::mem::take(&mut self.group.state().waiting);
+        if !group.iter().any(|waiting| Arc::ptr_eq(&waiting.answer, &slot)) {
+            // The future that was to write it was dropped. Asking again is safe, the store knows the id.
+            group.push(waiting(new));
+        }
+        self.write_group(group).await;
+        drop(turn);
+        taken_from(&slot).expect("BUG: whoever writes a group answers all of it")
     }
 
     async fn write_group(&self, group: Vec<Waiting>) {
         let durability = group.iter().map(|waiting| waiting.durability).max().unwrap_or_default();
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|waiting| (waiting.new, waiting.answer)).unzip();
-        let ids: Vec<CommandId> = commands.iter().map(|new| new.command.command_id).collect();
-        match self.ports.outbox.append(commands, durability).await {
-            Ok(appended) if appended.len() == ids.len() => {
-                let new = appended.iter().filter(|appended| !appended.duplicate).count() as u64;
-                self.tell_appended(&ids, new);
-                self.rouse(Signal::Enqueued);
-                // A receiver that is gone was dropped by its caller.
-                answers.into_iter().zip(appended).for_each(|(answer, appended)| {
-                    let _ = answer.send(Ok(appended));
-                });
-            }
-            Ok(_) => fail_all(answers, || {
-                StoreError::Backend(Box::new(Said("the store answered for other commands".into())))
-            }),
-            Err(error) => fail_all(answers, || same(&error)),
+        let mut commands = Vec::with_capacity(group.len());
+        let mut ids = Vec::with_capacity(group.len());
+        let mut slots = Vec::with_capacity(group.len());
+        for Waiting { new, answer, .. } in group {
+            ids.push(new.command.command_id);
+            commands.push(new);
+            slots.push(answer);
+        }
+        let mut answers = self.ports.outbox.append(commands, durability).await;
+        if answers.as_ref().is_ok_and(|appended| appended.len() != ids.len()) {
+            answers =
+                Err(StoreError::Backend(Box::new(Said("the store answered for other commands".into()))));
+        }
+        if let Ok(appended) = &answers {
+            let new = appended.iter().filter(|appended| !appended.duplicate).count() as u64;
+            self.tell_appended(&ids, new);
+            self.rouse(Signal::Enqueued);
+        }
+        for (place, slot) in slots.into_iter().enumerate() {
+            let answer = answers.as_ref().map(|appended| appended[place]).map_err(same);
+            *slot.lock().expect("BUG: no code that holds this lock panics") = Some(answer);
         }
     }
-}
-
-fn fail_all(answers: Vec<oneshot::Sender<Answer>>, error: impl Fn() -> StoreError) {
-    answers.into_iter().for_each(|answer| {
-        let _ = answer.send(Err(error()));
-    });
 }
 
 /// What a store has said. The standard library's own conversion of a text brings the tables of printable characters along.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod enqueue;
+mod notices;
 mod resolve;
 mod run;
 mod state;
@@ -10,18 +11,20 @@ mod told;
 mod view;
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use offline_domain::Registry;
 use offline_protocol::{DeviceId, Limits, UserId, WorkspaceId};
-use tokio::sync::{Notify, broadcast};
 
 pub use enqueue::{EnqueueRequest, Enqueued};
+pub use notices::{Heard, Listener};
 pub use resolve::{Dependants, DiscardReport};
 pub use view::OutboxEntry;
 
@@ -30,10 +33,8 @@ use crate::{
     RetryPolicy, Signal, SyncStatus, Transport,
 };
 use enqueue::GroupCommit;
+use notices::Notices;
 use state::Shared;
-
-/// Notices that a slow listener may lag behind before it misses some.
-const NOTICE_BUFFER: usize = 4096;
 
 /// Whose partition an engine serves, and how.
 #[derive(Debug, Clone)]
@@ -103,8 +104,7 @@ struct Inner {
     registry: Registry,
     ports: Ports,
     shared: Shared,
-    notices: broadcast::Sender<Notice>,
-    wake: Notify,
+    notices: Notices,
     group: GroupCommit,
     running: AtomicBool,
     /// Whether the counts in the status were ever read of the store.
@@ -121,8 +121,7 @@ impl Engine {
             registry,
             shared: Shared::new(now, verdict),
             ports,
-            notices: broadcast::channel(NOTICE_BUFFER).0,
-            wake: Notify::new(),
+            notices: Notices::default(),
             group: GroupCommit::default(),
             running: AtomicBool::new(false),
             counted: AtomicBool::new(false),
@@ -132,7 +131,7 @@ impl Engine {
     /// Everything that happens from now on: here, and what other engines of the partition told through [`Engine::receive`].
     ///
     /// A listener that falls more than 4,096 notices behind is told how many it missed; it should read what it shows again.
-    pub fn subscribe(&self) -> broadcast::Receiver<Notice> {
+    pub fn subscribe(&self) -> Listener {
         self.0.notices.subscribe()
     }
 
@@ -169,17 +168,13 @@ impl Engine {
     /// Says that this engine holds the platform's lock on the partition, so that whoever has the lease is gone.
     pub fn promote(&self) {
         self.0.shared.promote();
-        self.0.wake.notify_one();
     }
 
     /// Takes in a notice that another engine of the same partition has told its subscribers. It is not told to this engine's own: the adapter that
     /// carries notices passes them on to its host, a status and a connectivity as [`Engine::status`] and [`Engine::connectivity`] then say.
     pub fn receive(&self, notice: &Notice) {
         match notice {
-            Notice::Signal { signal } => {
-                self.0.shared.signal(*signal);
-                self.0.wake.notify_one();
-            }
+            Notice::Signal { signal } => self.0.shared.signal(*signal),
             Notice::Status(status) => self.0.shared.follow_status(status),
             Notice::Connectivity(connectivity) => self.0.shared.follow_connectivity(*connectivity),
             Notice::Changed { .. } => self.0.shared.mark_counts(),
@@ -197,10 +192,15 @@ impl Engine {
         }
         let seen = self.0.shared.rounds();
         self.wake(Signal::SyncNow);
-        let round = std::pin::pin!(self.0.shared.round_after(seen));
         let patience = if self.status().leader { Duration::from_secs(3600) } else { Duration::from_secs(10) };
-        let timeout = self.0.ports.clock.sleep(patience);
-        futures_util::future::select(round, timeout).await;
+        let mut timeout = self.0.ports.clock.sleep(patience);
+        poll_fn(|context| {
+            if self.0.shared.is_round_after(seen, context) {
+                return Poll::Ready(());
+            }
+            timeout.as_mut().poll(context)
+        })
+        .await;
         self.0.refresh_counts().await;
         Ok(self.status())
     }
@@ -208,7 +208,6 @@ impl Engine {
     /// Ends [`Engine::run`] after the exchange that is under way. What is in the outbox stays there.
     pub fn close(&self) {
         self.0.shared.close();
-        self.0.wake.notify_one();
     }
 
     /// Deletes the partition's outbox for every engine of it, and closes this one.

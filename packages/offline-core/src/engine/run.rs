@@ -1,18 +1,14 @@
-use std::sync::atomic::Ordering;
+use std::{future::poll_fn, sync::atomic::Ordering, task::Poll};
 
-use futures_util::{
-    FutureExt,
-    future::{Either, select},
-    pin_mut, select_biased,
-};
 use offline_protocol::{CommandId, Limits, Timestamp, TraceId};
 
-use super::{Engine, Inner, batch::Batch, told::Told};
+use super::{Engine, Inner, batch::Batch, state::News, told::Told};
 use crate::{
     Change, EventKind, Flight, FlightId, JournalEntry, JournalOutcome, JournalQuery, NetworkVerdict,
     OutboxCommand, PauseReason, Phase, Progress, Settlement, Signal, StoreError,
     lanes::{self, Lanes, Standing},
     plan::{Input, Moment, Planner, Rules, Step},
+    platform::Exchange,
     settle::Sent,
 };
 
@@ -26,12 +22,13 @@ impl Engine {
         }
         let running = Running(&self.0);
         let runner = Runner::new(running.0);
-        let (drive, publish) = (runner.drive().fuse(), running.0.publish_counts().fuse());
-        pin_mut!(drive, publish);
-        select_biased! {
-            () = drive => {}
-            () = publish => {}
-        }
+        let mut drive: crate::BoxFuture<'_, ()> = Box::pin(runner.drive());
+        let mut publish: crate::BoxFuture<'_, ()> = Box::pin(running.0.publish_counts());
+        poll_fn(|context| match drive.as_mut().poll(context) {
+            Poll::Pending => publish.as_mut().poll(context),
+            ready => ready,
+        })
+        .await;
     }
 }
 
@@ -129,7 +126,9 @@ impl<'a> Runner<'a> {
             }
             Step::Probe => {
                 let before = inner.verdict();
-                let result = self.with_heartbeat(ports.transport.hello()).await;
+                let (mut exchange, mut result) = (ports.transport.hello(), None);
+                self.with_heartbeat(&mut |context| keep(exchange.as_mut().poll(context), &mut result)).await;
+                let result = result.expect("BUG: an exchange that is over has an answer");
                 inner.observe(before, &result);
                 Input::Probed(result)
             }
@@ -157,42 +156,31 @@ impl<'a> Runner<'a> {
         if std::mem::take(&mut self.to_prune) {
             ports.outbox.prune_journal(self.inner.config.journal_keep).await?;
         }
-        loop {
-            if self.inner.shared.take_promotion() {
-                return Ok(Input::Promoted);
+        let inner = self.inner;
+        let mut changed = Some(ports.network.next_change(inner.verdict()));
+        let mut sleep = until.map(|until| ports.clock.sleep(until.since(ports.clock.now())));
+        let input = poll_fn(|context| {
+            match inner.shared.news(context) {
+                None => {}
+                Some(News::Promoted) => return Poll::Ready(Input::Promoted),
+                Some(News::Signals(signals)) => return Poll::Ready(Input::Woken(signals)),
             }
-            let signals = self.inner.shared.take_signals();
-            if !signals.is_empty() || self.inner.shared.is_closed() {
-                return Ok(Input::Woken(signals));
-            }
-            let seen = self.inner.verdict();
-            let changed = async {
-                // A monitor that cannot tell is no reason to wake up.
-                match ports.network.next_change(seen).await {
-                    Ok(verdict) => verdict,
-                    Err(_) => std::future::pending().await,
-                }
-            };
-            let left = until.map(|until| until.since(ports.clock.now()));
-            let sleep = async {
-                match left {
-                    Some(left) => ports.clock.sleep(left).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let woken = self.inner.wake.notified();
-            let (changed, sleep, woken) = (changed.fuse(), sleep.fuse(), woken.fuse());
-            pin_mut!(changed, sleep, woken);
-            select_biased! {
-                () = woken => {}
-                verdict = changed => {
-                    self.inner.publish_verdict(verdict);
+            match changed.as_mut().map(|changed| changed.as_mut().poll(context)) {
+                Some(Poll::Ready(Ok(verdict))) => {
+                    inner.publish_verdict(verdict);
                     let hint = (verdict != NetworkVerdict::Offline).then_some(Signal::Hint);
-                    return Ok(Input::Woken(hint.into_iter().collect()));
+                    return Poll::Ready(Input::Woken(hint.into_iter().collect()));
                 }
-                () = sleep => return Ok(Input::Woken(Vec::new())),
+                // A monitor that cannot tell is no reason to wake up.
+                Some(Poll::Ready(Err(_))) => changed = None,
+                _ => {}
             }
-        }
+            match sleep.as_mut().map(|sleep| sleep.as_mut().poll(context)) {
+                Some(Poll::Ready(())) => Poll::Ready(Input::Woken(Vec::new())),
+                _ => Poll::Pending,
+            }
+        });
+        Ok(input.await)
     }
 
     /// Reads the outbox from its head until a batch is full, or to its end.
@@ -258,19 +246,25 @@ impl<'a> Runner<'a> {
         let wire = commands.iter().map(OutboxCommand::to_wire).collect();
         drop(commands);
         let before = self.inner.verdict();
-        let result = self.with_heartbeat(self.inner.ports.transport.send(wire)).await;
+        let (mut exchange, mut result) = (self.inner.ports.transport.send(wire), None);
+        self.with_heartbeat(&mut |context| keep(exchange.as_mut().poll(context), &mut result)).await;
+        let result = result.expect("BUG: an exchange that is over has an answer");
         self.inner.observe(before, &result);
         Input::Sent(sent, result)
     }
 
-    /// An exchange may last longer than the lease: renews it meanwhile.
-    async fn with_heartbeat<T>(&mut self, exchange: crate::BoxFuture<'_, T>) -> T {
-        let mut exchange = exchange;
+    /// An exchange may last longer than the lease: renews it meanwhile, until `exchange` says that it is over.
+    async fn with_heartbeat(&mut self, exchange: &mut Exchange<'_>) {
         loop {
-            let pause = self.inner.ports.clock.sleep(self.inner.config.lease_ttl / 3);
-            match select(exchange, pause).await {
-                Either::Left((result, _)) => return result,
-                Either::Right(((), unfinished)) => exchange = unfinished,
+            let mut pause = self.inner.ports.clock.sleep(self.inner.config.lease_ttl / 3);
+            let over = poll_fn(|context| {
+                if exchange(context) {
+                    return Poll::Ready(true);
+                }
+                pause.as_mut().poll(context).map(|()| false)
+            });
+            if over.await {
+                return;
             }
             if let Some(lease) = self.planner.lease().cloned() {
                 // A store that fails now fails again when the exchange is settled; there it is dealt with.
@@ -382,6 +376,14 @@ impl<'a> Runner<'a> {
             }
         }
     }
+}
+
+/// Keeps an answer; says whether it is there.
+fn keep<T>(polled: Poll<T>, answer: &mut Option<T>) -> bool {
+    if let Poll::Ready(ready) = polled {
+        *answer = Some(ready);
+    }
+    answer.is_some()
 }
 
 impl Inner {

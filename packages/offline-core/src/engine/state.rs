@@ -1,18 +1,21 @@
-use std::sync::Mutex;
+use std::{sync::Mutex, task::Context};
 
 use offline_protocol::Timestamp;
-use tokio::sync::{Notify, watch};
 
-use crate::{Connectivity, Counts, NetworkVerdict, Phase, Progress, Signal, SyncStatus};
+use crate::{Bell, Connectivity, Counts, NetworkVerdict, Phase, Progress, Signal, SyncStatus};
 
 /// What an engine's handles and its runner share in memory. Never locked across an await.
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Grows whenever a round of flushing has come to its end.
-    rounds: watch::Sender<u64>,
-    /// Says that the store's counts may be others now.
-    counts: Notify,
+    bell: Bell,
+}
+
+/// What wakes the runner.
+pub(super) enum News {
+    Promoted,
+    /// Signals, or none when the engine was closed.
+    Signals(Vec<Signal>),
 }
 
 #[derive(Debug)]
@@ -20,6 +23,10 @@ struct State {
     signals: Vec<Signal>,
     promoted: bool,
     closed: bool,
+    /// Grows whenever a round of flushing has come to its end.
+    rounds: u64,
+    /// Whether the store's counts may be others now.
+    stale_counts: bool,
     status: SyncStatus,
     connectivity: Connectivity,
 }
@@ -36,8 +43,16 @@ impl Shared {
             leader: false,
         };
         let connectivity = Connectivity { verdict, since: now };
-        let state = State { signals: Vec::new(), promoted: false, closed: false, status, connectivity };
-        Self { state: Mutex::new(state), rounds: watch::Sender::new(0), counts: Notify::new() }
+        let state = State {
+            signals: Vec::new(),
+            promoted: false,
+            closed: false,
+            rounds: 0,
+            stale_counts: false,
+            status,
+            connectivity,
+        };
+        Self { state: Mutex::new(state), bell: Bell::new() }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -53,26 +68,36 @@ impl Shared {
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        let mut state = self.state();
-        if !state.signals.contains(&signal) {
-            state.signals.push(signal);
-        }
+        self.change(&mut |state| {
+            if !state.signals.contains(&signal) {
+                state.signals.push(signal);
+            }
+        });
     }
 
-    pub(super) fn take_signals(&self) -> Vec<Signal> {
-        std::mem::take(&mut self.state().signals)
+    /// Through a pointer, so that it is compiled once.
+    fn change(&self, change: &mut dyn FnMut(&mut State)) {
+        change(&mut self.state());
+        self.bell.ring();
+    }
+
+    /// What the runner is to hear of; when it is nothing, the next change wakes its task.
+    pub(super) fn news(&self, context: &Context<'_>) -> Option<News> {
+        self.bell.hear(context);
+        let mut state = self.state();
+        if std::mem::take(&mut state.promoted) {
+            return Some(News::Promoted);
+        }
+        let signals = std::mem::take(&mut state.signals);
+        (state.closed || !signals.is_empty()).then_some(News::Signals(signals))
     }
 
     pub(super) fn promote(&self) {
-        self.state().promoted = true;
-    }
-
-    pub(super) fn take_promotion(&self) -> bool {
-        std::mem::take(&mut self.state().promoted)
+        self.change(&mut |state| state.promoted = true);
     }
 
     pub(super) fn close(&self) {
-        self.state().closed = true;
+        self.change(&mut |state| state.closed = true);
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -80,11 +105,11 @@ impl Shared {
     }
 
     pub(super) fn mark_counts(&self) {
-        self.counts.notify_one();
+        self.change(&mut |state| state.stale_counts = true);
     }
 
     pub(super) async fn counts_changed(&self) {
-        self.counts.notified().await;
+        self.bell.until(|| std::mem::take(&mut self.state().stale_counts).then_some(())).await;
     }
 
     /// Changes the status; returns it when it is another one now.
@@ -131,15 +156,16 @@ impl Shared {
     }
 
     pub(super) fn rounds(&self) -> u64 {
-        *self.rounds.borrow()
+        self.state().rounds
     }
 
     pub(super) fn round_ended(&self) {
-        self.rounds.send_modify(|rounds| *rounds += 1);
+        self.change(&mut |state| state.rounds += 1);
     }
 
-    pub(super) async fn round_after(&self, seen: u64) {
-        // An error means that the engine is gone; then there is nothing to wait for either.
-        let _ = self.rounds.subscribe().wait_for(|rounds| *rounds > seen).await;
+    /// When no round has ended since, the next change wakes the task that asks.
+    pub(super) fn is_round_after(&self, seen: u64, context: &Context<'_>) -> bool {
+        self.bell.hear(context);
+        self.state().rounds > seen
     }
 }

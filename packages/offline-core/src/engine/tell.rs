@@ -13,13 +13,11 @@ use crate::{
 impl Inner {
     pub(super) fn rouse(&self, signal: Signal) {
         self.shared.signal(signal);
-        self.wake.notify_one();
         self.tell(Notice::Signal { signal });
     }
 
-    /// Tells whoever listens; nobody listening is fine.
     pub(super) fn tell(&self, notice: Notice) {
-        let _ = self.notices.send(notice);
+        self.notices.tell(notice);
     }
 
     pub(super) fn tell_event(&self, kind: EventKind) {

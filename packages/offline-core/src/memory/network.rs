@@ -1,28 +1,30 @@
-use tokio::sync::watch;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{BoxFuture, NetworkError, NetworkMonitor, NetworkVerdict};
+use crate::{Bell, BoxFuture, NetworkError, NetworkMonitor, NetworkVerdict};
 
 /// A [`NetworkMonitor`] without a platform of its own: whoever knows tells it.
 ///
 /// Where nobody does (a server, a command line) it works by reports alone, starting from [`NetworkVerdict::Unknown`].
 #[derive(Debug)]
-pub struct ManualNetwork(watch::Sender<NetworkVerdict>);
+pub struct ManualNetwork {
+    verdict: Mutex<NetworkVerdict>,
+    changed: Bell,
+}
 
 impl ManualNetwork {
     /// Starts from a verdict.
     pub fn new(verdict: NetworkVerdict) -> Self {
-        Self(watch::Sender::new(verdict))
+        Self { verdict: Mutex::new(verdict), changed: Bell::new() }
     }
 
     /// The platform says that there is a network: an offline verdict becomes unknown, any other one stands.
     pub fn hint_online(&self) {
-        self.0.send_if_modified(|verdict| {
-            let offline = *verdict == NetworkVerdict::Offline;
-            if offline {
-                *verdict = NetworkVerdict::Unknown;
-            }
-            offline
-        });
+        let mut verdict = self.now();
+        if *verdict == NetworkVerdict::Offline {
+            *verdict = NetworkVerdict::Unknown;
+            drop(verdict);
+            self.changed.ring();
+        }
     }
 
     /// The platform says that there is no network.
@@ -31,7 +33,12 @@ impl ManualNetwork {
     }
 
     fn set(&self, new: NetworkVerdict) {
-        self.0.send_if_modified(|verdict| std::mem::replace(verdict, new) != new);
+        *self.now() = new;
+        self.changed.ring();
+    }
+
+    fn now(&self) -> MutexGuard<'_, NetworkVerdict> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,14 +50,13 @@ impl Default for ManualNetwork {
 
 impl NetworkMonitor for ManualNetwork {
     fn verdict(&self) -> Result<NetworkVerdict, NetworkError> {
-        Ok(*self.0.borrow())
+        Ok(*self.now())
     }
 
     fn next_change(&self, seen: NetworkVerdict) -> BoxFuture<'_, Result<NetworkVerdict, NetworkError>> {
         Box::pin(async move {
-            let mut verdicts = self.0.subscribe();
-            let changed = verdicts.wait_for(|verdict| *verdict != seen).await;
-            changed.map(|verdict| *verdict).map_err(|_| NetworkError::Closed)
+            let changed = || Some(*self.now()).filter(|verdict| *verdict != seen);
+            Ok(self.changed.until(changed).await)
         })
     }
 
