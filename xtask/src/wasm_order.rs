@@ -105,10 +105,10 @@ fn most_alike(last: &HashSet<u64>, left: &[usize], features: &[HashSet<u64>]) ->
 mod tests {
     use super::*;
 
-    const LONG: &str = " (func $0 (type $2)\n  a\n  b\n  c\n  d\n  e\n  f\n )\n";
-    const OTHER: &str = " (func $1\n  (v\n   w\n  )\n  x\n  y\n )\n";
+    const LONG: &str = " (func $0 (type $2)\n  y\n  z\n  a\n  b\n  c\n  d\n  e\n  f\n )\n";
+    const OTHER: &str = " (func $1\n  (v\n   w\n  )\n  x\n  x\n )\n";
     const EMPTY: &str = " (func $2 (type $1))\n";
-    const LIKE_LONG: &str = " (func $3\n  a\n  b\n  c\n  d $9\n  e\n )\n";
+    const LIKE_LONG: &str = " (func $3\n  y\n  z\n  a\n  b\n  c\n  d $9\n  e\n )\n";
 
     #[test]
     fn what_is_alike_stands_together_and_nothing_is_lost() {

@@ -18,6 +18,7 @@ mod status;
 pub mod store_rules;
 #[cfg(test)]
 mod test_commands;
+mod write;
 
 pub use bell::Bell;
 pub use command::{Appended, Chain, Counts, Durability, Failure, NewCommand, OutboxCommand};

@@ -20,6 +20,7 @@ mod text;
 mod timestamp;
 #[cfg(feature = "typescript")]
 pub mod typescript;
+mod write;
 
 pub use change::{ChangeTerms, ChangedUpTo, ChangesPage, Cursor, KindChanged, RecordChange};
 pub use command::{Command, CommandBatch, Expected};
@@ -36,6 +37,7 @@ pub use record::{
 };
 pub use single::{Applied, ConflictProblem};
 pub use timestamp::Timestamp;
+pub use write::{Json, ToJson};
 
 /// The protocol revision this crate speaks; the value of [`PROTOCOL_HEADER`].
 pub const PROTOCOL: u32 = 1;

@@ -43,6 +43,12 @@ macro_rules! text_type {
             }
         }
 
+        impl $crate::ToJson for $name {
+            fn write(&self, json: &mut $crate::Json) {
+                json.text(&self.0);
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
@@ -116,6 +122,12 @@ macro_rules! number_type {
         impl From<$name> for u64 {
             fn from(value: $name) -> Self {
                 value.0
+            }
+        }
+
+        impl $crate::ToJson for $name {
+            fn write(&self, json: &mut $crate::Json) {
+                json.number(self.0);
             }
         }
 

@@ -1,15 +1,13 @@
 use offline_core::{EngineError, StoreError};
 use offline_domain::CommandError;
-use offline_protocol::{FieldError, ProblemCode};
-use serde::Serialize;
+use offline_protocol::{FieldError, Json, ProblemCode, ToJson};
 use wasm_bindgen::JsValue;
 
 /// What JavaScript gets of an error, as JSON: `OfflineErrorData` in `ts/types.ts`. Holds no user data.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct PublicError {
     code: &'static str,
     message: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
 
@@ -42,9 +40,18 @@ impl From<StoreError> for PublicError {
     }
 }
 
+impl ToJson for PublicError {
+    fn write(&self, json: &mut Json) {
+        json.object();
+        json.field("code", self.code);
+        json.field("message", &self.message);
+        json.field_if("errors", Some(&self.errors).filter(|errors| !errors.is_empty()));
+        json.end_object();
+    }
+}
+
 impl From<PublicError> for JsValue {
     fn from(error: PublicError) -> Self {
-        let text = serde_json::to_string(&error).expect("BUG: an error always has a JSON form");
-        Self::from_str(&text)
+        Self::from_str(&error.to_text())
     }
 }

@@ -14,9 +14,8 @@ use offline_core::{
 };
 use offline_domain::Registry;
 use offline_protocol::{
-    CommandId, DeviceId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, UserId, WorkspaceId,
+    CommandId, DeviceId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, ToJson, UserId, WorkspaceId,
 };
-use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen::{JsValue, prelude::*};
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
@@ -350,8 +349,8 @@ fn promise(work: impl Future<Output = Result<JsValue, PublicError>> + 'static) -
     future_to_promise(async move { work.await.map_err(JsValue::from) })
 }
 
-fn text<T: Serialize>(value: &T) -> Answer {
-    Some(serde_json::to_string(value).expect("BUG: what the engine answers has a JSON form"))
+fn text<T: ToJson>(value: &T) -> Answer {
+    Some(value.to_text())
 }
 
 fn not_readable() -> PublicError {

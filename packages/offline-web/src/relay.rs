@@ -10,7 +10,7 @@ use std::{
 
 use js_sys::Array;
 use offline_core::{Clock, Engine, Heard, Listener, Notice, Signal, SyncStatus};
-use serde::Serialize;
+use offline_protocol::{Json, ToJson};
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use web_sys::{BroadcastChannel, MessageEvent};
 
@@ -40,21 +40,28 @@ struct Message {
 }
 
 impl Message {
-    fn of(notice: &Notice) -> Option<Self> {
+    fn of(notice: &Notice) -> Self {
         let (kind, text) = match notice {
-            Notice::Event(event) => (EVENT, serde_json::to_string(event)),
+            Notice::Event(event) => (EVENT, event.to_text()),
             Notice::Changed { command_ids } => {
-                let ids = serde_json::to_string(command_ids);
-                (CHANGED, ids.map(|ids| format!("{{\"kind\":\"changed\",\"commandIds\":{ids}}}")))
+                let mut json = Json::default();
+                json.object();
+                json.field("kind", CHANGED);
+                json.field("commandIds", command_ids);
+                json.end_object();
+                (CHANGED, json.into_text())
             }
-            Notice::Status(status) => (STATUS, serde_json::to_string(status)),
-            Notice::Connectivity(connectivity) => (CONNECTIVITY, serde_json::to_string(connectivity)),
+            Notice::Status(status) => (STATUS, status.to_text()),
+            Notice::Connectivity(connectivity) => (CONNECTIVITY, connectivity.to_text()),
             Notice::Signal { signal } => {
-                let signal = serde_json::to_string(signal);
-                (SIGNAL, signal.map(|signal| format!("{{\"signal\":{signal}}}")))
+                let mut json = Json::default();
+                json.object();
+                json.field(SIGNAL, signal);
+                json.end_object();
+                (SIGNAL, json.into_text())
             }
         };
-        text.ok().map(|text| Self { kind, text })
+        Self { kind, text }
     }
 
     fn to_pair(&self) -> Array {
@@ -63,10 +70,8 @@ impl Message {
 }
 
 /// A state as the page wants it: the value's JSON object with its kind in front.
-fn state<T: Serialize>(kind: &str, value: &T) -> String {
-    let text = serde_json::to_string(value).unwrap_or_default();
-    let fields = text.strip_prefix('{').unwrap_or("}");
-    format!("{{\"kind\":\"{kind}\",{fields}")
+fn state(kind: &str, fields: &str) -> String {
+    ["{\"kind\":\"", kind, "\",", fields.strip_prefix('{').unwrap_or("}")].concat()
 }
 
 /// One tab's part: tells its page, and the other tabs where the browser lets tabs talk.
@@ -157,10 +162,9 @@ impl Relay {
     fn carry_batch(&self, heard: Heard) {
         let (messages, mut changed, mut status) = (Array::new(), Vec::new(), None);
         let carry = |notice: &Notice| {
-            if let Some(message) = Message::of(notice) {
-                self.tell(message.kind, &message.text);
-                messages.push(&message.to_pair());
-            }
+            let message = Message::of(notice);
+            self.tell(message.kind, &message.text);
+            messages.push(&message.to_pair());
         };
         let mut has_changed = heard.missed > 0;
         for notice in heard.notices {
@@ -198,11 +202,11 @@ impl Relay {
     }
 
     fn tell_status(&self) {
-        self.host.on_state(&state("status", &self.engine.status()));
+        self.host.on_state(&state(STATUS, &self.engine.status().to_text()));
     }
 
     fn tell_connectivity(&self) {
-        self.host.on_state(&state("connectivity", &self.engine.connectivity()));
+        self.host.on_state(&state(CONNECTIVITY, &self.engine.connectivity().to_text()));
     }
 
     /// From another tab: a list of pairs, kind and text. What cannot be read comes from another version of this program and is of no use here.
@@ -241,9 +245,9 @@ impl Relay {
     fn say_how_things_are(&self) -> Option<()> {
         let status = self.engine.status();
         if status.leader {
-            let notices = [Notice::Status(status), Notice::Connectivity(self.engine.connectivity())];
-            let messages = notices.iter().filter_map(Message::of);
-            self.post(&messages.map(|message| JsValue::from(message.to_pair())).collect());
+            let status = Message::of(&Notice::Status(status)).to_pair();
+            let connectivity = Message::of(&Notice::Connectivity(self.engine.connectivity())).to_pair();
+            self.post(&Array::of2(&status, &connectivity));
         }
         None
     }

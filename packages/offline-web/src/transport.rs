@@ -1,7 +1,7 @@
 use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
 use offline_core::{BoxFuture, Clock, Transport, TransportError};
-use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER};
+use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, ToJson};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -74,7 +74,7 @@ impl Transport for FetchTransport {
         Box::pin(async move {
             let authorization = self.authorization().await?;
             let batch = CommandBatch { commands };
-            let body = serde_json::to_string(&batch).map_err(unknown)?;
+            let body = batch.to_text();
             let answer =
                 self.exchange("commands", Some((authorization, body))).await.map_err(may_have_left)?;
             let Outcomes { outcomes } = read(&answer).ok_or_else(|| unknown(()))?;

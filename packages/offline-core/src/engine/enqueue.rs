@@ -1,14 +1,16 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use offline_domain::ConflictPolicy;
-use offline_protocol::{CommandId, DeviceId, Expected, IdempotencyKey, RecordKey, Seq, Timestamp, TraceId};
+use offline_protocol::{
+    CommandId, DeviceId, Expected, IdempotencyKey, RecordKey, Seq, Timestamp, ToJson, TraceId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Engine, Inner};
 use crate::{
     Appended, Bell, Chain, Durability, EngineError, EventKind, JournalOutcome, JournalQuery, NewCommand,
-    OutboxCommand, OutboxQuery, Signal, Status, StoreError,
+    OutboxCommand, OutboxQuery, Signal, Status, StoreError, write::OnTheWire,
 };
 
 /// A command as an application makes it.
@@ -185,8 +187,7 @@ fn trace_id(uuid: uuid::Uuid) -> TraceId {
 
 /// How many bytes the command takes on the wire.
 pub(super) fn wire_size(command: &OutboxCommand) -> usize {
-    // A command always has a JSON form; were it otherwise, the largest size refuses it.
-    serde_json::to_string(&command.to_wire()).map_or(usize::MAX, |json| json.len())
+    OnTheWire(command).to_text().len()
 }
 
 type Answer = Result<Appended, StoreError>;

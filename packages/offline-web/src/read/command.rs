@@ -23,16 +23,7 @@ impl FromJson for OutboxCommand {
             touches: fields.objects("touches"),
             expected: expected(fields),
             depends_on: fields.names_or_none("dependsOn"),
-            status: fields.one_of(
-                "status",
-                &[
-                    ("PENDING", Status::Pending),
-                    ("IN_FLIGHT", Status::InFlight),
-                    ("SUCCEEDED", Status::Succeeded),
-                    ("FAILED", Status::Failed),
-                    ("CONFLICT", Status::Conflict),
-                ],
-            ),
+            status: fields.one_of("status", Status::NAMES),
             attempts: fields.number_u32("attempts"),
             next_attempt_at: fields.maybe_named("nextAttemptAt"),
             idempotency_key: fields.named("idempotencyKey"),

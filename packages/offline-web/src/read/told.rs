@@ -7,26 +7,8 @@ use super::{Fields, FromJson};
 impl FromJson for SyncStatus {
     fn from_json(fields: &Fields<'_>) -> Self {
         Self {
-            phase: fields.one_of(
-                "phase",
-                &[
-                    ("starting", Phase::Starting),
-                    ("idle", Phase::Idle),
-                    ("syncing", Phase::Syncing),
-                    ("waiting", Phase::Waiting),
-                    ("paused", Phase::Paused),
-                ],
-            ),
-            paused_by: fields.maybe("pausedBy").map(|_| {
-                fields.one_of(
-                    "pausedBy",
-                    &[
-                        ("login", PauseReason::Login),
-                        ("incompatible", PauseReason::Incompatible),
-                        ("storage", PauseReason::Storage),
-                    ],
-                )
-            }),
+            phase: fields.one_of("phase", Phase::NAMES),
+            paused_by: fields.maybe("pausedBy").map(|_| fields.one_of("pausedBy", PauseReason::NAMES)),
             counts: fields.object("counts"),
             progress: fields.maybe_object("progress"),
             next_attempt_at: fields.maybe_named("nextAttemptAt"),
@@ -55,33 +37,12 @@ impl FromJson for Progress {
 
 impl FromJson for Connectivity {
     fn from_json(fields: &Fields<'_>) -> Self {
-        Self {
-            verdict: fields.one_of(
-                "verdict",
-                &[
-                    ("unknown", NetworkVerdict::Unknown),
-                    ("online", NetworkVerdict::Online),
-                    ("offline", NetworkVerdict::Offline),
-                    ("captive-portal", NetworkVerdict::CaptivePortal),
-                    ("server-unavailable", NetworkVerdict::ServerUnavailable),
-                ],
-            ),
-            since: fields.named("since"),
-        }
+        Self { verdict: fields.one_of("verdict", NetworkVerdict::NAMES), since: fields.named("since") }
     }
 }
 
 impl FromJson for Signal {
     fn from_json(fields: &Fields<'_>) -> Self {
-        fields.one_of(
-            "signal",
-            &[
-                ("enqueued", Self::Enqueued),
-                ("hint", Self::Hint),
-                ("sync-now", Self::SyncNow),
-                ("signed-in", Self::SignedIn),
-                ("resolved", Self::Resolved),
-            ],
-        )
+        fields.one_of("signal", Self::NAMES)
     }
 }

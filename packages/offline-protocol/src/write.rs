@@ -1,0 +1,314 @@
+//! Writes JSON without serde's derived code, which is several times this once it is compiled for a browser. That code stays the definition:
+//! the tests hold what is written here against it.
+
+use serde_json::Value;
+
+use crate::{
+    Command, CommandBatch, CommandId, Conflict, ConflictReason, Expected, FieldError, Problem, RecordKey,
+    RecordVersion, Timestamp,
+};
+
+/// A type that is written as serde writes it.
+pub trait ToJson {
+    /// Writes the value at the end of what is there.
+    fn write(&self, json: &mut Json);
+
+    /// The value as JSON text.
+    fn to_text(&self) -> String {
+        let mut json = Json::default();
+        self.write(&mut json);
+        json.0
+    }
+}
+
+/// JSON text that grows. Commas come by themselves.
+#[derive(Debug, Default)]
+pub struct Json(String);
+
+impl Json {
+    /// What is written so far.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+
+    /// Begins an object; [`Json::end_object`] ends it, and between the two stand fields.
+    pub fn object(&mut self) {
+        self.0.push('{');
+    }
+
+    /// Ends an object.
+    pub fn end_object(&mut self) {
+        self.0.push('}');
+    }
+
+    /// A comma, unless the object or list has just begun.
+    fn next(&mut self) {
+        if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[')) {
+            self.0.push(',');
+        }
+    }
+
+    /// The name of the next field.
+    pub fn name(&mut self, name: &str) {
+        self.next();
+        self.text(name);
+        self.0.push(':');
+    }
+
+    /// A field.
+    pub fn field<T: ToJson + ?Sized>(&mut self, name: &str, value: &T) {
+        self.name(name);
+        value.write(self);
+    }
+
+    /// A field that is left out when there is nothing.
+    pub fn field_if<T: ToJson>(&mut self, name: &str, value: Option<&T>) {
+        if let Some(value) = value {
+            self.field(name, value);
+        }
+    }
+
+    /// A field with a whole number.
+    pub fn number_field(&mut self, name: &str, number: u64) {
+        self.field(name, &number);
+    }
+
+    /// A list.
+    pub fn list<T: ToJson>(&mut self, items: &[T]) {
+        self.0.push('[');
+        for item in items {
+            self.next();
+            item.write(self);
+        }
+        self.0.push(']');
+    }
+
+    /// A text.
+    pub fn text(&mut self, text: &str) {
+        self.0.push('"');
+        let mut plain = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            let short = match byte {
+                b'"' | b'\\' => byte,
+                b'\n' => b'n',
+                b'\r' => b'r',
+                b'\t' => b't',
+                8 => b'b',
+                12 => b'f',
+                0..32 => b'u',
+                _ => continue,
+            };
+            // Both ends stand beside ASCII, so no character is cut.
+            self.0.push_str(&text[plain..at]);
+            plain = at + 1;
+            self.0.push('\\');
+            self.0.push(char::from(short));
+            if short == b'u' {
+                self.0.push_str(if byte < 16 { "000" } else { "001" });
+                self.0.push(char::from(b"0123456789abcdef"[usize::from(byte % 16)]));
+            }
+        }
+        self.0.push_str(&text[plain..]);
+        self.0.push('"');
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, mut number: u64) {
+        let (mut digits, mut at) = ([0; 20], 20);
+        while at == 20 || number > 0 {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        self.0.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    }
+
+    fn word(&mut self, word: &str) {
+        self.0.push_str(word);
+    }
+}
+
+impl ToJson for Value {
+    fn write(&self, json: &mut Json) {
+        match self {
+            Self::Null => json.word("null"),
+            Self::Bool(flag) => flag.write(json),
+            Self::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => json.number(number),
+                (None, Some(number)) => number.write(json),
+                (None, None) => json.word(&number.to_string()),
+            },
+            Self::String(text) => json.text(text),
+            Self::Array(items) => json.list(items),
+            Self::Object(fields) => {
+                json.object();
+                for (name, value) in fields {
+                    json.field(name, value);
+                }
+                json.end_object();
+            }
+        }
+    }
+}
+
+impl ToJson for str {
+    fn write(&self, json: &mut Json) {
+        json.text(self);
+    }
+}
+
+impl ToJson for String {
+    fn write(&self, json: &mut Json) {
+        json.text(self);
+    }
+}
+
+impl ToJson for bool {
+    fn write(&self, json: &mut Json) {
+        json.word(if *self { "true" } else { "false" });
+    }
+}
+
+impl ToJson for u64 {
+    fn write(&self, json: &mut Json) {
+        json.number(*self);
+    }
+}
+
+impl ToJson for i64 {
+    fn write(&self, json: &mut Json) {
+        if *self < 0 {
+            json.word("-");
+        }
+        json.number(self.unsigned_abs());
+    }
+}
+
+impl ToJson for u32 {
+    fn write(&self, json: &mut Json) {
+        json.number((*self).into());
+    }
+}
+
+/// `None` is null.
+impl<T: ToJson> ToJson for Option<T> {
+    fn write(&self, json: &mut Json) {
+        match self {
+            Some(value) => value.write(json),
+            None => json.word("null"),
+        }
+    }
+}
+
+impl<T: ToJson> ToJson for Vec<T> {
+    fn write(&self, json: &mut Json) {
+        json.list(self);
+    }
+}
+
+impl<T: ToJson> ToJson for [T] {
+    fn write(&self, json: &mut Json) {
+        json.list(self);
+    }
+}
+
+impl<T: ToJson + ?Sized> ToJson for &T {
+    fn write(&self, json: &mut Json) {
+        T::write(self, json);
+    }
+}
+
+impl<T: ToJson> ToJson for Box<T> {
+    fn write(&self, json: &mut Json) {
+        T::write(self, json);
+    }
+}
+
+/// Writes a struct as an object: the names in JSON, and what stands under them.
+#[macro_export]
+macro_rules! to_json {
+    ($type:ty: $($name:literal $field:ident),* $(; if $maybe:literal $option:ident)?) => {
+        impl $crate::ToJson for $type {
+            fn write(&self, json: &mut $crate::Json) {
+                json.object();
+                $(json.field($name, &self.$field);)*
+                $(json.field_if($maybe, self.$option.as_ref());)?
+                json.end_object();
+            }
+        }
+    };
+}
+
+impl ToJson for CommandId {
+    fn write(&self, json: &mut Json) {
+        json.text(self.as_uuid().hyphenated().encode_lower(&mut [0; 36]));
+    }
+}
+
+impl ToJson for Timestamp {
+    fn write(&self, json: &mut Json) {
+        json.text(&self.to_string());
+    }
+}
+
+impl ToJson for Expected {
+    fn write(&self, json: &mut Json) {
+        json.object();
+        match self {
+            Self::Version(version) => json.field("version", version),
+            Self::After(id) => json.field("after", id),
+        }
+        json.end_object();
+    }
+}
+
+impl ToJson for Command {
+    fn write(&self, json: &mut Json) {
+        json.object();
+        json.field("commandId", &self.command_id);
+        json.field("workspaceId", &self.workspace_id);
+        json.field("deviceId", &self.device_id);
+        json.field("seq", &self.seq);
+        json.field("type", &self.command_type);
+        json.field("payload", &self.payload);
+        json.field("idempotencyKey", &self.idempotency_key);
+        json.field("createdAt", &self.created_at);
+        json.field("clientTraceId", &self.client_trace_id);
+        json.field_if("expected", self.expected.as_ref());
+        json.field_if("dependsOn", Some(&self.depends_on).filter(|ids| !ids.is_empty()));
+        json.end_object();
+    }
+}
+
+to_json!(CommandBatch: "commands" commands);
+to_json!(RecordKey: "kind" kind, "id" id);
+to_json!(RecordVersion: "kind" kind, "id" id, "version" version);
+to_json!(FieldError: "pointer" pointer, "code" code, "message" message);
+to_json!(
+    Conflict: "reason" reason, "kind" kind, "id" id, "expectedVersion" expected_version,
+    "serverVersion" server_version, "serverSnapshot" server_snapshot, "changedBy" changed_by,
+    "changedAt" changed_at, "replayed" replayed
+);
+
+impl ToJson for ConflictReason {
+    fn write(&self, json: &mut Json) {
+        json.text(match self {
+            Self::VersionConflict => "version-conflict",
+            Self::AlreadyExists => "already-exists",
+            Self::Deleted => "deleted",
+        });
+    }
+}
+
+impl ToJson for Problem {
+    fn write(&self, json: &mut Json) {
+        json.object();
+        json.field("type", &self.problem_type);
+        json.field("code", self.code.as_str());
+        json.field("title", &self.title);
+        json.number_field("status", self.status.into());
+        json.field_if("detail", self.detail.as_ref());
+        json.field_if("errors", Some(&self.errors).filter(|errors| !errors.is_empty()));
+        json.end_object();
+    }
+}
