@@ -1,6 +1,7 @@
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use offline_protocol::{CommandId, CommandType, RecordKey, Timestamp};
+use serde_json::{Map, Value};
 
 use crate::{OutboxCommand, Status};
 
@@ -10,8 +11,9 @@ use crate::{OutboxCommand, Status};
 /// depends on it and nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    records: HashMap<RecordKey, Blocker>,
-    commands: HashMap<CommandId, Blocker>,
+    /// Which of the blockers it is, by a record or a command. (A map of this type is in what a page loads anyway, another one is not.)
+    places: Map<String, Value>,
+    blockers: Vec<Blocker>,
 }
 
 /// What stands in the way of a command.
@@ -78,13 +80,19 @@ impl Lanes {
     }
 
     fn block(&mut self, command: &OutboxCommand, blocker: Blocker) {
-        self.commands.insert(command.command_id, blocker);
+        let place = Value::from(self.blockers.len());
+        self.blockers.push(blocker);
+        self.places.insert(command.command_id.to_string(), place.clone());
         for key in &command.touches {
-            let known = self.records.entry(key.clone()).or_insert(blocker);
-            if blocker.parked && !known.parked {
-                *known = blocker;
+            let key = record(key);
+            if self.known(&key).is_none_or(|known| blocker.parked && !known.parked) {
+                self.places.insert(key, place.clone());
             }
         }
+    }
+
+    fn known(&self, key: &str) -> Option<&Blocker> {
+        self.blockers.get(self.places.get(key)?.as_u64()? as usize)
     }
 
     fn standing(&self, command: &OutboxCommand, moment: Moment<'_>) -> Standing {
@@ -112,18 +120,23 @@ impl Lanes {
     }
 
     /// A parked blocker is named before one that goes by itself: it is the one a person has to know of.
-    fn blocker(&self, command: &OutboxCommand) -> Option<Blocker> {
-        let named = command.named_predecessors().filter_map(|id| self.commands.get(&id));
-        let lanes = command.touches.iter().filter_map(|key| self.records.get(key));
-        let mut found = None;
-        for blocker in named.chain(lanes) {
-            if blocker.parked {
-                return Some(*blocker);
-            }
-            found.get_or_insert(*blocker);
+    pub(crate) fn blocker(&self, command: &OutboxCommand) -> Option<Blocker> {
+        let mut found: Option<Blocker> = None;
+        let mut look = |key: &str| match self.known(key) {
+            Some(known) if found.is_none_or(|found| known.parked && !found.parked) => found = Some(*known),
+            _ => {}
+        };
+        if !self.blockers.is_empty() {
+            command.named_predecessors().for_each(|id| look(&id.to_string()));
+            command.touches.iter().for_each(|key| look(&record(key)));
         }
         found
     }
+}
+
+/// As no command is named: the id of a command has no slash.
+fn record(key: &RecordKey) -> String {
+    [key.kind.as_str(), "/", key.id.as_str()].concat()
 }
 
 #[cfg(test)]

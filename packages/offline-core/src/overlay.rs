@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use offline_domain::{Access, Context, Effect, Prepared, Record, Records, Registry, Write};
 use offline_protocol::{
     CommandId, Expected, RecordKey, RecordKind, RecordSnapshot, Timestamp, UserId, Version,
@@ -104,7 +102,8 @@ pub fn overlay(
 struct Canvas<'a> {
     kind: &'a RecordKind,
     records: Records,
-    standings: BTreeMap<RecordKey, Standing<'a>>,
+    /// In the order of the keys.
+    standings: Vec<(RecordKey, Standing<'a>)>,
 }
 
 /// What is known of one record beside its content.
@@ -119,8 +118,7 @@ struct Standing<'a> {
 
 impl<'a> Canvas<'a> {
     fn new(kind: &'a RecordKind, records: &'a [RecordSnapshot]) -> Self {
-        // One by one: to collect a map brings a sort into what the browser loads.
-        let (mut standings, mut drawn) = (BTreeMap::new(), Records::new());
+        let mut canvas = Self { kind, records: Records::new(), standings: Vec::with_capacity(records.len()) };
         for snapshot in records {
             let key = RecordKey::new(kind.clone(), snapshot.id.clone());
             let record = Record {
@@ -129,10 +127,19 @@ impl<'a> Canvas<'a> {
                 updated_by: snapshot.updated_by.clone(),
                 updated_at: snapshot.updated_at,
             };
-            standings.insert(key.clone(), Standing { shown: Some(snapshot), ..Standing::default() });
-            drawn.insert(key, record);
+            canvas.standing(&key).shown = Some(snapshot);
+            canvas.records.insert(key, record);
         }
-        Self { kind, records: drawn, standings }
+        canvas
+    }
+
+    /// What is known of a record, from now on if not yet.
+    fn standing(&mut self, key: &RecordKey) -> &mut Standing<'a> {
+        let place = self.standings.partition_point(|(known, _)| known < key);
+        if self.standings.get(place).is_none_or(|(known, _)| known != key) {
+            self.standings.insert(place, (key.clone(), Standing::default()));
+        }
+        &mut self.standings[place].1
     }
 
     /// Whether the server's data lack what this entry says was applied.
@@ -142,7 +149,8 @@ impl<'a> Canvas<'a> {
 
     /// Whether the server's data lack what this entry says was written to this record.
     fn lacks(&self, entry: &JournalEntry, key: &RecordKey) -> bool {
-        let shown = self.standings.get(key).and_then(|standing| standing.shown);
+        let place = self.standings.binary_search_by(|(known, _)| known.cmp(key)).ok();
+        let shown = place.and_then(|place| self.standings[place].1.shown);
         let shown = shown.map_or(Version::FIRST, |shown| shown.version);
         key.kind == *self.kind && version_given(entry, key).is_some_and(|written| written > shown)
     }
@@ -157,7 +165,7 @@ impl<'a> Canvas<'a> {
         }
         for key in &command.touches {
             if self.lacks(entry, key) {
-                self.standings.entry(key.clone()).or_default().latest = Some(command.command_id);
+                self.standing(key).latest = Some(command.command_id);
             }
         }
     }
@@ -172,7 +180,7 @@ impl<'a> Canvas<'a> {
         }
         let sync = RecordSyncStatus::of(entry);
         for key in command.touches.iter().filter(|key| key.kind == *self.kind) {
-            let standing = self.standings.entry(key.clone()).or_default();
+            let standing = self.standing(key);
             standing.latest = Some(command.command_id);
             standing.commands.push((command.command_id, sync));
         }

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use offline_protocol::{ReadError, RecordKey, Timestamp, UserId, Version, read_value};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,17 +24,24 @@ impl std::fmt::Debug for Record {
 
 /// The records that a command touches, as far as they exist. One workspace's only.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Records(BTreeMap<RecordKey, Record>);
+pub struct Records(
+    /// In the order of their keys, in which they mostly come.
+    Vec<(RecordKey, Record)>,
+);
 
 impl Records {
     /// None.
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// The record, deleted or not; `None` when it never existed.
     pub fn get(&self, key: &RecordKey) -> Option<&Record> {
-        self.0.get(key)
+        Some(&self.0[self.place(key).ok()?].1)
+    }
+
+    fn place(&self, key: &RecordKey) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.cmp(key))
     }
 
     /// The content of a live record.
@@ -58,19 +63,22 @@ impl Records {
 
     /// Puts a record in place of what stood under its key.
     pub fn insert(&mut self, key: RecordKey, record: Record) {
-        self.0.insert(key, record);
+        match self.place(&key) {
+            Ok(place) => self.0[place].1 = record,
+            Err(place) => self.0.insert(place, (key, record)),
+        }
     }
 
     /// All of them, in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &Record)> {
-        self.0.iter()
+        self.0.iter().map(|(key, record)| (key, record))
     }
 }
 
 impl FromIterator<(RecordKey, Record)> for Records {
     fn from_iter<I: IntoIterator<Item = (RecordKey, Record)>>(records: I) -> Self {
         let mut all = Self::new();
-        all.0.extend(records);
+        records.into_iter().for_each(|(key, record)| all.insert(key, record));
         all
     }
 }

@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use offline_protocol::{CommandId, Expected, ProblemCode, RecordKey, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +5,7 @@ use serde_json::Value;
 use super::{Engine, Inner, OutboxEntry};
 use crate::{
     EngineError, EventKind, HowResolved, Notice, OutboxCommand, OutboxQuery, Rebase, Resolution, Resolve,
-    Signal, Status, StatusEvent, Transition, settle::UNKNOWN_DEPENDENCY,
+    Signal, Status, StatusEvent, Transition, lanes::Lanes, settle::UNKNOWN_DEPENDENCY,
 };
 
 /// What becomes of the commands that wait behind a discarded one.
@@ -135,15 +133,11 @@ impl Inner {
 
     /// Everything after `command` that shares a record with it or names it, and so on.
     async fn dependants(&self, command: &OutboxCommand) -> Result<Vec<OutboxCommand>, EngineError> {
-        let mut ids = HashSet::from([command.command_id]);
-        let mut keys: HashSet<_> = command.touches.iter().cloned().collect();
-        let mut found = Vec::new();
+        let (mut lanes, mut found) = (Lanes::default(), Vec::new());
+        lanes.hold_back(command);
         self.each_from(Some(command.seq.next()), &mut |later| {
-            let depends = later.named_predecessors().any(|id| ids.contains(&id))
-                || later.touches.iter().any(|key| keys.contains(key));
-            if depends {
-                ids.insert(later.command_id);
-                keys.extend(later.touches.iter().cloned());
+            if lanes.blocker(later).is_some() {
+                lanes.hold_back(later);
                 found.push(later.clone());
             }
             true

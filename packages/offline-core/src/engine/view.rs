@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use offline_protocol::{CommandId, Seq};
 use serde::{Deserialize, Serialize};
 
@@ -36,10 +34,13 @@ impl Engine {
             .max();
         let held = match last {
             Some(last) => inner.held_until(last).await?,
-            None => HashMap::new(),
+            None => Vec::new(),
         };
+        // Both are in the order of seq.
+        let mut held = held.iter().peekable();
         let entry = |command: OutboxCommand| {
-            let held_by = held.get(&command.command_id).copied();
+            while held.next_if(|(seq, _)| *seq < command.seq).is_some() {}
+            let held_by = held.next_if(|(seq, _)| *seq == command.seq).map(|(_, root)| *root);
             OutboxEntry { command, held_by }
         };
         Ok(commands.into_iter().map(entry).collect())
@@ -53,15 +54,15 @@ impl Engine {
 
 impl Inner {
     /// Every command up to `last` that waits behind a parked one, with that one. Free of charge when nothing is parked.
-    async fn held_until(&self, last: Seq) -> Result<HashMap<CommandId, CommandId>, StoreError> {
+    async fn held_until(&self, last: Seq) -> Result<Vec<(Seq, CommandId)>, StoreError> {
         let parked = self.ports.outbox.list(OutboxQuery::Parked).await?;
         let Some(first) = parked.first() else {
-            return Ok(HashMap::new());
+            return Ok(Vec::new());
         };
         let mut lanes = Lanes::default();
         let (now, longest_wait) = (self.ports.clock.now(), self.config.retry.cap);
         let moment = Moment { now, ignore_waits: true, longest_wait, paused_types: &[] };
-        let mut held = HashMap::new();
+        let mut held = Vec::new();
         self.each_from(Some(first.seq), &mut |command| {
             if command.seq > last {
                 return false;
@@ -69,7 +70,7 @@ impl Inner {
             if let Standing::Blocked(blocker) = lanes.judge(command, moment)
                 && blocker.parked
             {
-                held.insert(command.command_id, blocker.root);
+                held.push((command.seq, blocker.root));
             }
             true
         })
