@@ -200,14 +200,19 @@ macro_rules! names {
 
 names! { RecordId, UserId }
 
-/// The fields as a JSON object.
+/// A JSON object that grows.
 #[doc(hidden)]
-pub fn object(fields: Vec<(&str, Value)>) -> Value {
-    let mut object = Map::new();
-    for (name, value) in fields {
-        object.insert(name.to_owned(), value);
+#[derive(Default)]
+pub struct Object(Map<String, Value>);
+
+impl Object {
+    pub fn put(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
     }
-    Value::Object(object)
+
+    pub fn into_json(self) -> Value {
+        Value::Object(self.0)
+    }
 }
 
 /// Defines a struct or an enum of plain names with its JSON form: what serde writes and reads, and what [`Form`] reads and writes.
@@ -270,7 +275,9 @@ macro_rules! form {
             }
 
             fn to_json(&self) -> $crate::Value {
-                $crate::object(vec![$(($json, $crate::Form::to_json(&self.$field)),)*])
+                let mut object = $crate::Object::default();
+                $(object.put($json, $crate::Form::to_json(&self.$field));)*
+                object.into_json()
             }
         }
     };

@@ -14,7 +14,7 @@ pub use error::{CommandError, RegistryError};
 pub use execute::{Execution, check_versions, execute};
 pub use form::{Form, Place, read_form};
 #[doc(hidden)]
-pub use form::{object, open};
+pub use form::{Object, open};
 pub use handler::{Access, CommandHandler, ConflictPolicy, Context, Effect, Rejection, Touch, Write};
 pub use record::{Record, Records};
 pub use registry::{MAX_PAYLOAD_DEPTH, Prepared, Registry, TypeInfo};

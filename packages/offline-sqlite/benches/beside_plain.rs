@@ -88,7 +88,8 @@ impl Outbox {
             if status.phase != Phase::Starting && status.counts.unsettled() == unsettled {
                 return;
             }
-            let _ = notices.recv().await;
+            notices.wait().await;
+            notices.take(usize::MAX);
         }
     }
 

@@ -1,12 +1,10 @@
 use std::time::Duration;
 
-use js_sys::Promise;
 use offline_core::{BoxFuture, Clock};
 use offline_protocol::Timestamp;
-use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::global::Global;
+use crate::{browser::Running, global::Global};
 
 /// The longest single timer, one hour: what `setTimeout` cannot count is split, and a timer that a sleeping device delayed is looked at again.
 const LONGEST_TIMER_MILLIS: f64 = 3_600_000.0;
@@ -28,28 +26,10 @@ impl Clock for BrowserClock {
                 if left <= 0.0 {
                     return;
                 }
-                Timer::start(left.min(LONGEST_TIMER_MILLIS)).await;
+                // Timers may fire a little early. Nothing rejects them.
+                let timer = Running::timer(left.min(LONGEST_TIMER_MILLIS).ceil());
+                let _ = JsFuture::from(timer.answer()).await;
             }
         })
-    }
-}
-
-/// One `setTimeout`; dropping it clears it.
-struct Timer(JsValue);
-
-impl Timer {
-    async fn start(millis: f64) {
-        let mut id = JsValue::UNDEFINED;
-        // Timers may fire a little early.
-        let fired = Promise::new(&mut |resolve, _| id = Global::get().set_timeout(&resolve, millis.ceil()));
-        let _timer = Self(id);
-        // Nothing rejects it.
-        let _ = JsFuture::from(fired).await;
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        Global::get().clear_timeout(&self.0);
     }
 }

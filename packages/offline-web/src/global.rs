@@ -1,8 +1,7 @@
 use std::cell::RefCell;
 
-use js_sys::{Function, Promise, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
-use web_sys::Request;
 
 /// Random bytes that are fetched at a time; each is used once.
 const POOL: u32 = 1024;
@@ -25,38 +24,11 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn crypto(this: &Global) -> Crypto;
 
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn fetch(this: &Global, request: &Request) -> Result<Promise, JsValue>;
-
-    #[wasm_bindgen(method, js_name = setTimeout)]
-    pub(crate) fn set_timeout(this: &Global, callback: &Function, millis: f64) -> JsValue;
-
-    #[wasm_bindgen(method, js_name = clearTimeout)]
-    pub(crate) fn clear_timeout(this: &Global, timer: &JsValue);
-
-    #[wasm_bindgen(method, getter, js_name = BroadcastChannel)]
-    fn broadcast_channel(this: &Global) -> JsValue;
-
     /// The browser.
     pub(crate) type Navigator;
 
     #[wasm_bindgen(method, getter, js_name = onLine)]
     pub(crate) fn on_line(this: &Navigator) -> Option<bool>;
-
-    /// Absent on pages that are not secure.
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn locks(this: &Navigator) -> Option<LockManager>;
-
-    /// Web Locks, which web-sys has only as unstable.
-    pub(crate) type LockManager;
-
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn request(
-        this: &LockManager,
-        name: &str,
-        options: &JsValue,
-        granted: &Function,
-    ) -> Result<Promise, JsValue>;
 
     type Performance;
 
@@ -97,10 +69,5 @@ impl Global {
             bytes.copy_from_slice(&pool.split_off(pool.len() - N));
             bytes
         })
-    }
-
-    /// Whether tabs can talk to each other.
-    pub(crate) fn has_broadcast_channel() -> bool {
-        Self::get().broadcast_channel().is_function()
     }
 }

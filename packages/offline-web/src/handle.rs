@@ -22,9 +22,10 @@ use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::{
     BrowserClock, BrowserIds, BrowserNetwork, IndexedDbStore,
+    browser::has_locks,
     error::PublicError,
     host::EngineHost,
-    leadership::{Leadership, lock_manager},
+    leadership::Leadership,
     read::{Fields, FromJson, parse, read, read_list},
     relay::Relay,
     transport::FetchTransport,
@@ -136,8 +137,9 @@ impl Open {
         let name = ["offline:", workspace_id.as_str(), ":", user_id.as_str()].concat();
         let holder = BrowserIds.uuid(BrowserClock.now()).to_string();
         let mut config = EngineConfig::new(workspace_id, user_id, device_id, holder);
-        let locks = lock_manager();
-        config.election = if locks.is_some() { Election::PlatformLock } else { Election::Lease };
+        // Without locks, on pages that are not secure, the lease alone decides.
+        let election = if has_locks() { Election::PlatformLock } else { Election::Lease };
+        config.election = election;
 
         let (host, network) = (Rc::new(host), Arc::new(BrowserNetwork::new()));
         let shared = Arc::new(store.clone());
@@ -152,9 +154,9 @@ impl Open {
         let engine = Engine::new(config, registry(), ports);
         let notices = engine.subscribe();
         let relay = Relay::start(engine.clone(), host, &name);
-        let leadership = match locks {
-            Some(locks) => Leadership::seek(&locks, &name, engine.clone()).map_err(no_lock)?.into(),
-            None => None,
+        let leadership = match election {
+            Election::PlatformLock => Some(Leadership::seek(&name, engine.clone()).map_err(no_lock)?),
+            Election::Lease => None,
         };
         let life = Rc::<Life>::default();
         spawn_local(Rc::clone(&relay).carry(notices));

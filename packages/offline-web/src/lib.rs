@@ -18,7 +18,7 @@ mod read;
 mod store;
 
 #[cfg(target_arch = "wasm32")]
-mod browser {
+mod exports {
     pub use crate::{
         clock::BrowserClock,
         handle::{EngineHandle, open_engine, use_registry},
@@ -29,6 +29,8 @@ mod browser {
     };
 }
 
+#[cfg(target_arch = "wasm32")]
+mod browser;
 #[cfg(target_arch = "wasm32")]
 mod clock;
 #[cfg(target_arch = "wasm32")]
@@ -51,4 +53,4 @@ mod relay;
 mod transport;
 
 #[cfg(target_arch = "wasm32")]
-pub use browser::*;
+pub use exports::*;

@@ -8,13 +8,16 @@ use std::{
     time::Duration,
 };
 
-use js_sys::Array;
 use offline_core::{Clock, Engine, Heard, Listener, Notice, Signal, SyncStatus};
 use offline_protocol::{Json, ToJson};
-use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
-use web_sys::{BroadcastChannel, MessageEvent};
+use wasm_bindgen::{JsCast, prelude::Closure};
 
-use crate::{clock::BrowserClock, global::Global, host::EngineHost, read::read};
+use crate::{
+    browser::{Channel, channel},
+    clock::BrowserClock,
+    host::EngineHost,
+    read::read,
+};
 
 const EVENT: &str = "event";
 const CHANGED: &str = "changed";
@@ -63,10 +66,6 @@ impl Message {
         };
         Self { kind, text }
     }
-
-    fn to_pair(&self) -> Array {
-        Array::of2(&self.kind.into(), &self.text.as_str().into())
-    }
 }
 
 /// A state as the page wants it: the value's JSON object with its kind in front.
@@ -78,33 +77,30 @@ fn state(kind: &str, fields: &str) -> String {
 pub(crate) struct Relay {
     engine: Engine,
     host: Rc<EngineHost>,
-    channel: RefCell<Option<Channel>>,
+    others: RefCell<Option<Others>>,
     /// Whether the tab that flushes was heard since this was last reset.
     leader_heard: Cell<bool>,
     stopped: Cell<bool>,
 }
 
-struct Channel {
-    raw: BroadcastChannel,
-    _heard: Closure<dyn FnMut(MessageEvent)>,
+struct Others {
+    channel: Channel,
+    _heard: Closure<dyn FnMut(String, String)>,
 }
 
 impl Relay {
     /// Starts to listen to the other tabs of the partition.
     pub(crate) fn start(engine: Engine, host: Rc<EngineHost>, name: &str) -> Rc<Self> {
         let (leader_heard, stopped) = (Cell::new(false), Cell::new(false));
-        let relay = Rc::new(Self { engine, host, channel: RefCell::new(None), leader_heard, stopped });
-        if Global::has_broadcast_channel()
-            && let Ok(raw) = BroadcastChannel::new(name)
-        {
-            let listener = Rc::downgrade(&relay);
-            let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
-                if let Some(relay) = listener.upgrade() {
-                    relay.hear(&message.data());
-                }
-            });
-            raw.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-            *relay.channel.borrow_mut() = Some(Channel { raw, _heard: heard });
+        let relay = Rc::new(Self { engine, host, others: RefCell::new(None), leader_heard, stopped });
+        let listener = Rc::downgrade(&relay);
+        let heard = Closure::<dyn FnMut(String, String)>::new(move |kind: String, text: String| {
+            if let Some(relay) = listener.upgrade() {
+                relay.hear(&kind, &text);
+            }
+        });
+        if let Some(channel) = channel(name, heard.as_ref().unchecked_ref()) {
+            *relay.others.borrow_mut() = Some(Others { channel, _heard: heard });
             relay.ask_how_things_are();
         }
         relay.tell_status();
@@ -128,7 +124,7 @@ impl Relay {
     /// one that flushes for a sign of life, and without one it goes by the lease from then on, as if there were no lock; the fence keeps
     /// the other from writing when it wakes.
     pub(crate) async fn watch_others(self: Rc<Self>) {
-        let hears = self.channel.borrow().is_some();
+        let hears = self.others.borrow().is_some();
         let mut unanswered = 0;
         loop {
             BrowserClock.sleep(if hears { SILENCE } else { POLL }).await;
@@ -160,11 +156,11 @@ impl Relay {
 
     /// All changes in one, after the rest; only the last status is of interest.
     fn carry_batch(&self, heard: Heard) {
-        let (messages, mut changed, mut status) = (Array::new(), Vec::new(), None);
+        let (mut changed, mut status) = (Vec::new(), None);
         let carry = |notice: &Notice| {
             let message = Message::of(notice);
             self.tell(message.kind, &message.text);
-            messages.push(&message.to_pair());
+            self.add(&message);
         };
         let mut has_changed = heard.missed > 0;
         for notice in heard.notices {
@@ -187,7 +183,7 @@ impl Relay {
         if let Some(status) = status {
             carry(&status);
         }
-        self.post(&messages);
+        self.flush();
     }
 
     /// Tells the page; a status and a verdict as they are now, for another tab's engine is only followed.
@@ -209,16 +205,10 @@ impl Relay {
         self.host.on_state(&state(CONNECTIVITY, &self.engine.connectivity().to_text()));
     }
 
-    /// From another tab: a list of pairs, kind and text. What cannot be read comes from another version of this program and is of no use here.
-    fn hear(&self, messages: &JsValue) {
-        for message in messages.dyn_ref::<Array>().into_iter().flat_map(Array::iter) {
-            let message: Array = message.unchecked_into();
-            let (Some(kind), Some(text)) = (message.get(0).as_string(), message.get(1).as_string()) else {
-                continue;
-            };
-            if self.follow(&kind, &text).is_some() {
-                self.tell(&kind, &text);
-            }
+    /// From another tab. What cannot be read comes from another version of this program and is of no use here.
+    fn hear(&self, kind: &str, text: &str) {
+        if self.follow(kind, text).is_some() {
+            self.tell(kind, text);
         }
     }
 
@@ -245,31 +235,36 @@ impl Relay {
     fn say_how_things_are(&self) -> Option<()> {
         let status = self.engine.status();
         if status.leader {
-            let status = Message::of(&Notice::Status(status)).to_pair();
-            let connectivity = Message::of(&Notice::Connectivity(self.engine.connectivity())).to_pair();
-            self.post(&Array::of2(&status, &connectivity));
+            self.add(&Message::of(&Notice::Status(status)));
+            self.add(&Message::of(&Notice::Connectivity(self.engine.connectivity())));
+            self.flush();
         }
         None
     }
 
     fn ask_how_things_are(&self) {
-        self.post(&Array::of1(&Array::of2(&HOW_ARE_THINGS.into(), &"".into())));
+        self.add(&Message { kind: HOW_ARE_THINGS, text: String::new() });
+        self.flush();
     }
 
-    /// To the other tabs.
-    fn post(&self, messages: &Array) {
-        if let Some(channel) = &*self.channel.borrow() {
-            // It fails only when the channel is closed, that is when nobody is to hear anything.
-            let _ = channel.raw.post_message(messages);
+    /// To the other tabs, with the next message.
+    fn add(&self, message: &Message) {
+        if let Some(others) = &*self.others.borrow() {
+            others.channel.add(message.kind, &message.text);
+        }
+    }
+
+    fn flush(&self) {
+        if let Some(others) = &*self.others.borrow() {
+            others.channel.flush();
         }
     }
 
     /// Falls silent.
     pub(crate) fn stop(&self) {
         self.stopped.set(true);
-        if let Some(channel) = self.channel.take() {
-            channel.raw.set_onmessage(None);
-            channel.raw.close();
+        if let Some(others) = self.others.take() {
+            others.channel.close();
         }
     }
 }

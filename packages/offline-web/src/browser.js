@@ -1,0 +1,125 @@
+// @ts-check
+/**
+ * What the engine needs of a page beside its database, in the language in which callbacks are small. No rule lives here: what an answer means
+ * is decided in Rust.
+ *
+ * The module has no imports, and touches no global while it is loaded.
+ */
+
+/** What `transport.rs` knows by numbers that are no status of HTTP. */
+const UNREACHED = 0;
+const NOT_OURS = -1;
+const UNKNOWN = -2;
+
+/** Something under way that can be stopped; after that it may never answer. @typedef {{ answer: Promise<unknown>, stop: () => void }} Running */
+
+/** How long an answer asks to wait, in milliseconds: a number of seconds, or a date, which is measured by the answer's own where the page may read
+ * it. @param {Headers} headers */
+function retryAfter(headers) {
+  const wanted = headers.get('retry-after') ?? '';
+  if (/^\s*\+?\d+\s*$/.test(wanted)) return Number(wanted) * 1000;
+  const [until, answered] = [Date.parse(wanted), Date.parse(headers.get('date') ?? '')];
+  return Math.max(until - (Number.isNaN(answered) ? Date.now() : answered), 0);
+}
+
+/**
+ * Sends one request, with a body a POST. Answers `[status, body]` of a 200 and `[status, milliseconds to wait or NaN]` of another status of our server, which
+ * says `header`; else one of the numbers above.
+ *
+ * @param {string} url @param {string} header @param {number} revision @param {string} authorization @param {string} body @param {number} patience in milliseconds
+ * @returns {Running}
+ */
+export function exchange(url, header, revision, authorization, body, patience) {
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  const timer = setTimeout(stop, patience);
+  const answer = async () => {
+    try {
+      const request = new Request(url, {
+        headers: { [header]: `${revision}`, ...(body && { authorization, 'content-type': 'application/json' }) },
+        ...(body && { method: 'POST', body }),
+        signal: abort.signal,
+        cache: 'no-store',
+        credentials: 'omit',
+        // A redirection is somebody else's: it is looked at, not followed.
+        redirect: 'manual',
+      });
+      const response = await fetch(request).catch(() => null);
+      if (response === null) return [abort.signal.aborted ? UNKNOWN : UNREACHED];
+      const { status, headers } = response;
+      if (!headers.has(header)) return [NOT_OURS];
+      return [status, status === 200 ? await response.text() : retryAfter(headers)];
+    } catch {
+      return [UNKNOWN];
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return { answer: answer(), stop };
+}
+
+/** One `setTimeout`. @param {number} millis @returns {Running} */
+export function timer(millis) {
+  let id = 0;
+  const answer = new Promise((resolve) => (id = Number(setTimeout(resolve, millis))));
+  return { answer, stop: () => clearTimeout(id) };
+}
+
+/** Whether the browser has Web Locks: only pages that are secure do. */
+export function hasLocks() {
+  return globalThis.navigator?.locks !== undefined;
+}
+
+/** Asks for a Web Lock, and calls `granted` when it is there. It is given back, or not waited for any more, by `stop`.
+ * @param {string} name @param {() => void} granted @returns {Running} */
+export function lock(name, granted) {
+  const abort = new AbortController();
+  let giveBack = () => {};
+  const held = new Promise((resolve) => (giveBack = () => resolve(undefined)));
+  const hold = () => {
+    granted();
+    return held;
+  };
+  // Rejected when the wait was ended, or the lock stolen; then the lease's fence guards the store.
+  navigator.locks.request(name, { signal: abort.signal }, hold).catch(() => {});
+  return {
+    answer: held,
+    stop() {
+      abort.abort();
+      giveBack();
+    },
+  };
+}
+
+/** The other tabs of a partition: what is added goes to them all in one message. Nothing where tabs cannot talk to each other.
+ * @param {string} name @param {(kind: string, text: string) => void} heard */
+export function channel(name, heard) {
+  if (typeof BroadcastChannel !== 'function') return undefined;
+  /** @type {BroadcastChannel} */
+  let raw;
+  try {
+    raw = new BroadcastChannel(name);
+  } catch {
+    return undefined;
+  }
+  /** @type {[string, string][]} */
+  let pairs = [];
+  raw.onmessage = ({ data }) => {
+    // What cannot be read comes from another version of this program and is of no use here.
+    for (const pair of Array.isArray(data) ? data : []) {
+      if (typeof pair?.[0] === 'string' && typeof pair[1] === 'string') heard(pair[0], pair[1]);
+    }
+  };
+  return {
+    /** @param {string} kind @param {string} text */
+    add: (kind, text) => void pairs.push([kind, text]),
+    flush() {
+      raw.postMessage(pairs);
+      pairs = [];
+    },
+    close() {
+      raw.onmessage = null;
+      raw.close();
+    },
+  };
+}
