@@ -40,11 +40,11 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
     // What the module imports has names of forty characters, twenty of them a hash: in module and glue 4 KB that no compression takes away.
     let mut short = HashMap::from([(format!("./{out_name}_bg.js"), "glue".to_owned())]);
     for (index, import) in output.wasm_mut().imports.iter_mut().enumerate() {
+        // What comes from a crate's own JavaScript is called there as it is.
+        let Some(module) = short.get(&import.module).cloned() else { continue };
+        import.module = module;
         let known = short.entry(import.name.clone()).or_insert_with(|| format!("i{index}"));
         import.name.clone_from(known);
-        if let Some(module) = short.get(&import.module) {
-            import.module.clone_from(module);
-        }
     }
     output.emit(out_dir).map_err(|error| format!("{error:#}"))?;
     // It repeats the dependencies of a crate that brings JavaScript along, and hides from Node that the files are ES modules.
