@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use offline_core::{OutboxCommand, Status, StoreError};
-use offline_protocol::{CommandId, RecordKey, RecordVersion, Seq};
+use offline_protocol::{CommandId, RecordKey, RecordVersion, Seq, ToJson};
 
 use super::runs::Runs;
 use crate::{
@@ -32,8 +32,8 @@ const FEW: usize = 4;
 const CORRUPT: StoreError = StoreError::Corrupt { what: "command" };
 
 /// JSON for a store.
-pub(super) fn encode<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("BUG: stored types always have a JSON form")
+pub(super) fn encode<T: ToJson>(value: &T) -> String {
+    value.to_text()
 }
 
 /// Adds a line.

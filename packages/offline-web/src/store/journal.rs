@@ -7,8 +7,7 @@
 //! All stand in one store, for the index of the ids is one for all: a command that has left is refused like one that is there.
 
 use offline_core::{Applied, JournalEntry, JournalOutcome, JournalQuery, OutboxCommand, StoreError};
-use offline_protocol::{ChangeSeq, CommandId, RecordKey, RecordVersion, Seq, Timestamp, Version};
-use serde::Serialize;
+use offline_protocol::{ChangeSeq, CommandId, RecordKey, RecordVersion, Seq, Timestamp, Version, to_json};
 
 use super::{
     block::{Block, Item, add_line, ask_rows, encode, read_lines, rows_missing, rows_of_ids},
@@ -28,8 +27,6 @@ const ENTRIES_PER_ROW: usize = 64;
 const JOURNALED: (i64, i64) = (i64::MIN, -1);
 
 /// What the server said of an applied command.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Said<'a> {
     seq: Seq,
     versions: &'a [RecordVersion],
@@ -38,6 +35,11 @@ struct Said<'a> {
     attempts: u32,
     settled_at: Timestamp,
 }
+
+to_json!(
+    Said<'_>: "seq" seq, "versions" versions, "changeSeq" change_seq, "replayed" replayed, "attempts" attempts,
+    "settledAt" settled_at
+);
 
 /// The same as it was read.
 struct Verdict {
