@@ -46,6 +46,16 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
         let known = short.entry(import.name.clone()).or_insert_with(|| format!("i{index}"));
         import.name.clone_from(known);
     }
+    // The same for what the module exports, which the glue calls by way of `wasm`.
+    let mut exports = Vec::new();
+    for (index, export) in output.wasm_mut().exports.iter_mut().enumerate() {
+        // These two are objects, of which the glue calls the parts.
+        if !matches!(export.name.as_str(), "memory" | "__wbindgen_externrefs") {
+            let name = format!("e{index}");
+            short.insert(format!("wasm.{}", export.name), format!("wasm.{name}"));
+            exports.push((std::mem::replace(&mut export.name, name.clone()), name));
+        }
+    }
     output.emit(out_dir).map_err(|error| format!("{error:#}"))?;
     // It repeats the dependencies of a crate that brings JavaScript along, and hides from Node that the files are ES modules.
     let package = Path::new(out_dir).join("package.json");
@@ -55,7 +65,22 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
     let glue = Path::new(out_dir).join(format!("{out_name}.js"));
     let renamed = |text: &str| renamed(text, &short);
     let text = std::fs::read_to_string(&glue).map(|text| renamed(&text));
-    text.and_then(|text| std::fs::write(&glue, text)).map_err(|error| format!("{}: {error}", glue.display()))
+    text.and_then(|text| std::fs::write(&glue, text))
+        .map_err(|error| format!("{}: {error}", glue.display()))?;
+    for types in [format!("{out_name}.d.ts"), format!("{out_name}_bg.wasm.d.ts")] {
+        let types = Path::new(out_dir).join(types);
+        let typed = |text: String| {
+            exports.iter().fold(text, |text, (name, short)| {
+                let declared = |keyword: &str, name: &str| format!("{keyword} {name}:");
+                let text = text.replace(&declared("readonly", name), &declared("readonly", short));
+                text.replace(&declared("export const", name), &declared("export const", short))
+            })
+        };
+        let text = std::fs::read_to_string(&types).map(typed);
+        text.and_then(|text| std::fs::write(&types, text))
+            .map_err(|error| format!("{}: {error}", types.display()))?;
+    }
+    Ok(())
 }
 
 /// The text with the words that have a short name replaced by it.

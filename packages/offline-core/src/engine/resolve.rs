@@ -84,32 +84,31 @@ impl Engine {
             return Err(EngineError::InFlight);
         }
         let behind = inner.dependants(&command).await?;
-        let (also, rebase) = match dependants {
-            None if behind.is_empty() => (Vec::new(), Vec::new()),
-            None => return Err(EngineError::HasDependants { count: behind.len() }),
-            Some(Dependants::Discard) => (behind, Vec::new()),
-            // The server may have it, and then knows those behind it by what they say now.
-            Some(Dependants::Keep) if maybe_applied(&command) => (Vec::new(), Vec::new()),
-            Some(Dependants::Keep) => {
-                (Vec::new(), behind.iter().filter_map(|behind| rebase(behind, &command)).collect())
+        if dependants.is_none() && !behind.is_empty() {
+            return Err(EngineError::HasDependants { count: behind.len() });
+        }
+        // In the order of seq, the named one first.
+        let mut gone = vec![command];
+        let mut rebased = Vec::new();
+        match dependants {
+            Some(Dependants::Discard) => gone.extend(behind),
+            // When the server may have it, it knows those behind it by what they say now.
+            Some(Dependants::Keep) if !maybe_applied(&gone[0]) => {
+                behind.iter().for_each(|behind| rebased.extend(rebase(behind, &gone[0])));
             }
-        };
+            _ => {}
+        }
         let at = inner.ports.clock.now();
-        let resolution =
-            Resolution::Discard { also: also.iter().map(|command| command.command_id).collect(), rebase };
+        let discarded: Vec<CommandId> = gone.iter().map(|command| command.command_id).collect();
+        let resolution = Resolution::Discard { also: discarded[1..].to_vec(), rebase: rebased };
         if !inner.ports.outbox.resolve(Resolve { command_id: id, at, resolution }).await? {
             // Something took off or was settled between the two transactions.
             return Err(EngineError::InFlight);
         }
-        let gone: Vec<_> = std::iter::once(command).chain(also).collect();
-        let report = DiscardReport {
-            discarded: gone.iter().map(|command| command.command_id).collect(),
-            maybe_applied: gone
-                .iter()
-                .filter(|command| maybe_applied(command))
-                .map(|command| command.command_id)
-                .collect(),
-        };
+        let mut report = DiscardReport { discarded, maybe_applied: Vec::new() };
+        for command in gone.iter().filter(|command| maybe_applied(command)) {
+            report.maybe_applied.push(command.command_id);
+        }
         self.resolved(gone, HowResolved::Discarded);
         Ok(report)
     }
