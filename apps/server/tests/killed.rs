@@ -3,13 +3,20 @@
 
 mod support;
 
-use std::{io::Write as _, net::TcpStream, path::Path};
+use std::{
+    io::Write as _,
+    net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 
 use support::{
-    ServerProcess, command, create,
-    load::{ALL_BATCHES, Change, Load},
+    ServerProcess,
+    books::Books,
+    command, create,
+    load::{Load, kills},
 };
 
 /// Sends a batch and does not wait for the answer.
@@ -176,33 +183,98 @@ async fn under_load_every_command_takes_effect_exactly_once() {
     assert_eq!(changes.len(), commands.len(), "no version was made twice");
 }
 
-/// The same with eight clients at once.
+/// The same with eight clients at once, and all that the database holds checked after each kill. `KILLS=100` kills a hundred times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_under_the_load_of_eight_clients_every_command_takes_effect_exactly_once() {
-    const KILLS: u32 = 6;
+    let kills = kills(6, 100);
     let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.sqlite");
     let mut server = ServerProcess::start(folder.path(), &[]);
-    let load = Load::new(&server.url, server.sign_in("ana", "acme").await);
+    let load = Load::new(&server, kills).await;
     let killer = async {
-        for kill in 1..=KILLS {
-            load.until(kill * ALL_BATCHES / (KILLS + 1)).await;
+        for kill in 1..=kills {
+            load.until(kill * load.all() / (kills + 1)).await;
             server.kill();
+            load.check(async || Books::on_sqlite(&file)).await;
             server = ServerProcess::start(folder.path(), &[]);
             *load.urls.lock().unwrap() = vec![server.url.clone()];
         }
         server
     };
     futures_util::join!(load.run(), killer);
-    let connection = rusqlite::Connection::open(folder.path().join("server.sqlite")).unwrap();
-    let sql = "SELECT seq, id, version, command_id FROM change ORDER BY seq";
-    let mut statement = connection.prepare(sql).unwrap();
-    let changes: Vec<_> = statement
-        .query_map([], |row| {
-            Ok(Change { seq: row.get(0)?, id: row.get(1)?, version: row.get(2)?, command_id: row.get(3)? })
-        })
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    let receipts = connection.query_row("SELECT count(*) FROM receipt", [], |row| row.get(0)).unwrap();
-    load.check(&changes, receipts);
+    load.check_all(&Books::on_sqlite(&file));
+}
+
+/// A file that may not grow is what a full disk is to SQLite. It is the operating system that refuses here, and the real binary that meets it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn row_31_while_the_disk_is_full_under_load_reads_go_on_and_nothing_is_lost_or_doubled() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.sqlite");
+    // Without the trap the signal that comes with the refusal would end the process; a full disk sends none.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_erp-server")]);
+    command
+        .args(["--listen", "127.0.0.1:0", "--dev", "--rate-limit", "0", "--data"])
+        .arg(folder.path())
+        .stderr(Stdio::null());
+    let server = ServerProcess::spawn(&mut command);
+    let files_may_grow_to = |bytes: &str| {
+        let limit = format!("--fsize={bytes}:");
+        let set = Command::new("prlimit").args(["--pid", &server.pid().to_string(), &limit]).status();
+        assert!(set.unwrap().success());
+    };
+    let load = Load::new(&server, 6).await;
+    let token = server.sign_in("ana", "acme").await;
+    let disk = async {
+        for time in 1..=3 {
+            load.until(time * load.all() / 4).await;
+            files_may_grow_to("1");
+            load.until_refused(16).await;
+            let refused = single(&server, &token).send().await.unwrap();
+            assert_eq!(
+                (refused.status().as_u16(), &refused.headers()["retry-after"]),
+                (503, &"5".parse().unwrap())
+            );
+            assert_eq!(server.expense(&token, "p0").await, None);
+            let page = server.client.get(format!("{}/workspaces/acme/records/product", server.url));
+            let page = page.bearer_auth(&token).send().await.unwrap();
+            assert_eq!(support::body(page).await["records"].as_array().unwrap().len(), 3);
+            load.check(async || Books::on_sqlite(&file)).await;
+            files_may_grow_to("unlimited");
+        }
+    };
+    futures_util::join!(load.run(), disk);
+    load.check_all(&Books::on_sqlite(&file));
+    assert!(server.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_check_of_these_tests_notices_each_kind_of_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let load = Load::new(&server, 1).await;
+    load.run().await;
+    let books = || Books::on_sqlite(&folder.path().join("server.sqlite"));
+    load.check_all(&books());
+    type Damage = (&'static str, fn(&mut Books));
+    let damages: [Damage; 7] = [
+        ("a lost receipt", |books| drop(books.receipts.pop())),
+        ("a doubled receipt", |books| books.receipts[1] = books.receipts[0].clone()),
+        ("a lost change", |books| drop(books.changes.pop())),
+        ("a doubled version", |books| books.changes[7].version += 1),
+        ("the effect of another command", |books| {
+            books.changes[9].command_id = books.changes[8].command_id.clone();
+        }),
+        ("a lost record", |books| drop(books.records.pop())),
+        ("another sum", |books| {
+            let stock = books.records.iter_mut().find(|row| row.kind == "stock").unwrap();
+            stock.data = stock.data.replace("\"quantity\":-", "\"quantity\":-1");
+        }),
+    ];
+    for (name, damage) in damages {
+        let mut books = books();
+        damage(&mut books);
+        let noticed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| load.check_all(&books)));
+        assert!(noticed.is_err(), "{name} went unnoticed");
+    }
 }

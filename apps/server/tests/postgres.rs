@@ -14,8 +14,10 @@ use serde_json::json;
 use tokio_postgres::{Client, NoTls};
 
 use support::{
-    ServerProcess, command, create,
-    load::{ALL_BATCHES, Change, Load},
+    ServerProcess,
+    books::Books,
+    command, create,
+    load::{Load, kills},
 };
 
 static POSTGRES: LazyLock<PrivatePostgres> =
@@ -47,18 +49,8 @@ impl Site {
         ServerProcess::start(&self.folder.path().join(name), &flags)
     }
 
-    async fn check(&self, load: &Load) {
-        let client = connect(&self.url).await;
-        let sql = "SELECT seq, id, version, command_id::text FROM offline.change ORDER BY seq";
-        let rows = client.query(sql, &[]).await.unwrap();
-        let change = |row: &tokio_postgres::Row| Change {
-            seq: row.get(0),
-            id: row.get(1),
-            version: row.get(2),
-            command_id: row.get(3),
-        };
-        let receipts = client.query_one("SELECT count(*) FROM offline.receipt", &[]).await.unwrap().get(0);
-        load.check(&rows.iter().map(change).collect::<Vec<_>>(), receipts);
+    async fn books(&self) -> Books {
+        Books::on_postgres(&connect(&self.url).await).await
     }
 }
 
@@ -148,55 +140,57 @@ async fn what_one_server_commits_another_ones_stream_tells() {
 async fn a_third_server_joins_under_load_and_one_is_killed() {
     let site = Site::new().await;
     let (first, second) = (site.start("one"), site.start("two"));
-    let load = Load::new(&first.url, first.sign_in("ana", "acme").await);
+    let load = Load::new(&first, 6).await;
     load.urls.lock().unwrap().push(second.url.clone());
     let changes = async {
-        load.until(ALL_BATCHES / 3).await;
+        load.until(load.all() / 3).await;
         let third = site.start("three");
         load.urls.lock().unwrap().push(third.url.clone());
-        load.until(ALL_BATCHES / 2).await;
+        load.until(load.all() / 2).await;
         first.kill();
         third
     };
     join!(load.run(), changes);
-    site.check(&load).await;
+    load.check_all(&site.books().await);
 }
 
-/// Rows 15 and 16 of the decision table, under the load of eight clients.
+/// Rows 15 and 16 of the decision table, under the load of eight clients. `KILLS=100` kills 30 times, and lets the database crash 10 times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_15_and_16_killed_under_load_every_command_takes_effect_exactly_once() {
-    const KILLS: u32 = 6;
+    let kills = kills(6, 30);
     let site = Site::new().await;
     let mut server = site.start("one");
-    let load = Load::new(&server.url, server.sign_in("ana", "acme").await);
+    let load = Load::new(&server, kills).await;
     let killer = async {
-        for kill in 1..=KILLS {
-            load.until(kill * ALL_BATCHES / (KILLS + 1)).await;
+        for kill in 1..=kills {
+            load.until(kill * load.all() / (kills + 1)).await;
             server.kill();
+            load.check(async || site.books().await).await;
             server = site.start("one");
             *load.urls.lock().unwrap() = vec![server.url.clone()];
         }
         server
     };
     join!(load.run(), killer);
-    site.check(&load).await;
+    load.check_all(&site.books().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_database_crashes_every_command_takes_effect_exactly_once() {
-    const CRASHES: u32 = 5;
+    let crashes = kills(5, 10);
     let postgres = Arc::new(PrivatePostgres::temporary().unwrap());
     let site = Site::on(postgres.url("postgres"));
     let server = site.start("one");
-    let load = Load::new(&server.url, server.sign_in("ana", "acme").await);
+    let load = Load::new(&server, crashes).await;
     let crasher = async {
-        for crash in 1..=CRASHES {
-            load.until(crash * ALL_BATCHES / (CRASHES + 1)).await;
+        for crash in 1..=crashes {
+            load.until(crash * load.all() / (crashes + 1)).await;
             let crashing = Arc::clone(&postgres);
             tokio::task::spawn_blocking(move || crashing.crash_and_restart().unwrap()).await.unwrap();
+            load.check(async || site.books().await).await;
         }
     };
     join!(load.run(), crasher);
-    site.check(&load).await;
+    load.check_all(&site.books().await);
     assert!(server.terminate().success(), "the server has lived through it");
 }

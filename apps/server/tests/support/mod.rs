@@ -1,6 +1,7 @@
 //! The real binary, on a free port.
 #![allow(dead_code, reason = "every test file uses another part")]
 
+pub(crate) mod books;
 pub(crate) mod load;
 
 use std::{
