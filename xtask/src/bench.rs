@@ -4,6 +4,7 @@ use crate::browser;
 use crate::clock::step;
 use crate::failure::Outcome;
 use crate::node::{self, npm};
+use crate::postgres;
 use crate::process::Tool;
 use crate::repository::Repository;
 use crate::wasm;
@@ -12,6 +13,12 @@ use crate::wasm_target::WasmTarget;
 /// The engine on SQLite, beside plain rusqlite. `ROUNDS` and `MANY` make it shorter or longer.
 pub(crate) fn sqlite(repository: &Repository) -> Outcome {
     Tool::cargo(&repository.root).args("bench --package offline-sqlite --bench beside_plain").run()
+}
+
+/// The server over HTTP beside its stores without HTTP. `ROUNDS` and `MANY` make it shorter or longer.
+pub(crate) fn server(repository: &Repository) -> Outcome {
+    step("setup PostgreSQL", || postgres::ensure(repository))?;
+    Tool::cargo(&repository.root).args("bench --package erp-server --bench server").run()
 }
 
 /// The engine in Chromium on a real profile, beside plain IndexedDB. `ROUNDS` and `MANY` make it shorter or longer.

@@ -51,12 +51,21 @@ impl PrivatePostgres {
     /// Starts one with nothing in it, in a temporary folder that goes with it. Its files are not flushed to the disk: for tests, which do not
     /// outlive a power failure anyway. The first start makes a template beside the running program, the others copy it.
     pub fn temporary() -> Outcome<Self> {
+        Self::start_temporary("-c fsync=off -c max_connections=200")
+    }
+
+    /// As [`temporary`](Self::temporary), but what it answered is on the disk: for benchmarks.
+    pub fn temporary_on_disk() -> Outcome<Self> {
+        Self::start_temporary("-c max_connections=200")
+    }
+
+    fn start_temporary(settings: &str) -> Outcome<Self> {
         let programs = Programs::find()?;
         let socket = programs.private_folder()?;
         let data = socket.join("data");
         let template = template(&programs, &socket)?;
         copy(&template, &data)?;
-        programs.start(&data, &socket, "-c fsync=off -c max_connections=200")?;
+        programs.start(&data, &socket, settings)?;
         Ok(Self { programs, data, socket })
     }
 
