@@ -92,7 +92,7 @@ Usage: cargo xtask <task>
   check                     fmt, clippy, rustdoc, generated types, wasm, TypeScript, lint
   bench web                 the engine in a browser beside plain IndexedDB; ROUNDS=5, MANY=100000
   bench sqlite              the engine on SQLite beside plain rusqlite; the same two variables
-  bench server              the server over HTTP beside its stores; ROUNDS=3, MANY=8
+  bench server              the server over HTTP beside its stores; ROUNDS=3, MANY=3
   generate                  rewrite the files that are generated from Rust types
   wasm                      the web app's engine, into apps/web/engine/pkg
   wasm --conformance        the browser test bundle, into packages/offline-web/conformance/pkg

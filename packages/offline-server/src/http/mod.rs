@@ -27,7 +27,10 @@ use axum::{
 };
 use offline_domain::Registry;
 use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, CompressionLevel},
+};
 
 use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens, changes::Streams};
 
@@ -100,7 +103,8 @@ pub fn guarded(routes: Router) -> Router {
 /// Completes a host's router: every response, errors and files included, says whose it is; a panic is answered; large answers are compressed.
 pub fn with_protocol(router: Router) -> Router {
     router
-        .layer(CompressionLayer::new())
+        // The machine is busy with compressing before the network is with what the higher levels would save.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(CatchPanicLayer::custom(|_| internal().into_response()))
         .layer(map_response(stamp))
 }
