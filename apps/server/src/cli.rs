@@ -52,9 +52,9 @@ pub(crate) struct Options {
     pub(crate) cursor_days: u32,
 
     /// How many requests, and commands in batches, a user of a workspace may send in a second, on average; beyond that the answer is 429.
-    /// 0 is no limit.
-    #[arg(long, env = "ERP_SERVER_RATE_LIMIT", default_value_t = 2000, value_name = "PER SECOND")]
-    pub(crate) rate_limit: u32,
+    /// 0 is no limit. Without it 2000, with --dev no limit.
+    #[arg(long, env = "ERP_SERVER_RATE_LIMIT", value_name = "PER SECOND")]
+    pub(crate) rate_limit: Option<u32>,
 
     /// How many of them he may send at once after a quiet time.
     #[arg(long, env = "ERP_SERVER_RATE_BURST", default_value_t = 100_000, value_name = "NUMBER")]

@@ -94,8 +94,11 @@ fn router(
     Ok(router.merge(web::fallback(options.web_folder().as_deref())?))
 }
 
+/// Commands a second of one user: a till that has been away for a day is through in seconds, a client in a loop is held back.
+const RATE_LIMIT: u32 = 2000;
+
 fn rates(options: &Options, clock: Arc<dyn Clock>) -> Rates {
-    match options.rate_limit {
+    match options.rate_limit.unwrap_or(if options.dev { 0 } else { RATE_LIMIT }) {
         0 => Rates::default(),
         per_second => Rates::new(RateLimit { per_second, burst: options.rate_burst }, clock),
     }
