@@ -60,8 +60,8 @@ pub(crate) struct Options {
     #[arg(long, env = "ERP_SERVER_RATE_BURST", default_value_t = 100_000, value_name = "NUMBER")]
     pub(crate) rate_burst: u32,
 
-    /// Where GET /metrics is answered, for Prometheus; also /healthz and /readyz. Without it nowhere: how much a business sells can be seen
-    /// in it, so it is not for the public.
+    /// Where GET /metrics is answered, for Prometheus; also /healthz and /readyz. Without it nowhere (with --dev on the address of everything
+    /// else): how much a business sells can be seen in it, so it is not for the public.
     #[arg(long, env = "ERP_SERVER_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
     pub(crate) metrics_listen: Option<SocketAddr>,
 

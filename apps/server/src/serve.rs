@@ -47,7 +47,12 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     let health = health(members.clone(), Arc::new(SystemClock));
     let metrics = Metrics::default();
     let api = router(&options, tokens, Arc::clone(&store), members, live, metrics.clone())?;
-    let router = with_protocol(observed(api, metrics.clone()).merge(health.clone()));
+    let mut router = observed(api, metrics.clone()).merge(health.clone());
+    if options.dev && options.metrics_listen.is_none() {
+        // This machine alone can ask, and whoever tries it out looks here first.
+        router = router.merge(metrics_routes(metrics.clone()));
+    }
+    let router = with_protocol(router);
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|source| StartError::Listen { address: options.listen, source })?;

@@ -123,6 +123,15 @@ async fn what_happens_is_counted_without_a_word_of_whose_it_is() {
 }
 
 #[tokio::test]
+async fn a_development_server_shows_its_metrics_where_everything_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let answer = server.get("/metrics").await;
+    assert_eq!(answer.status(), 200);
+    assert!(answer.text().await.unwrap().contains("offline_event_streams 0"));
+}
+
+#[tokio::test]
 async fn keys_that_cannot_be_used_are_said_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &str| {
@@ -246,7 +255,7 @@ async fn without_dev_nobody_signs_in_but_tokens_of_the_secret_count() {
     let token = dev.sign_in("ana", "acme").await;
     let flags = ["--jwt-secret", secret, "--member", "acme/ana"];
     let server = ServerProcess::spawn(binary(&folder.path().join("data"), &flags).stderr(Stdio::null()));
-    for path in ["/dev/accounts", "/dev/sign-in", "/dev"] {
+    for path in ["/dev/accounts", "/dev/sign-in", "/dev", "/metrics"] {
         let response = server.get(path).await;
         assert_eq!(response.status(), 404, "{path}");
         assert_eq!(body(response).await["code"], "not-found");
