@@ -33,6 +33,8 @@ export interface OfflineQueryCache {
    * finds its stored result; `online` would keep it waiting.
    */
   readonly queries: { readonly persister: QueryPersister; readonly networkMode: 'offlineFirst' };
+  /** Keeps what a query holds now, when something else than a fetch has put it there; does nothing for queries that are not allowed, or have no data. */
+  keep(query: Query | undefined): Promise<void>;
   /** Gives the connection back; queries go on without the cache. */
   close(): void;
   /** Deletes the database, and keeps what is still under way from making it again. */
@@ -53,8 +55,10 @@ export function createQueryPersister(options: QueryPersisterOptions): OfflineQue
     return undefined;
   };
 
+  const isAllowed = ({ queryKey }: Query): boolean => allow.some((prefix) => startsWith(queryKey, prefix));
+
   const persister: QueryPersister = async (queryFn, context, query) => {
-    if (!allow.some((prefix) => startsWith(query.queryKey, prefix))) return queryFn(context);
+    if (!isAllowed(query)) return queryFn(context);
     if (query.state.data === undefined) {
       const found = await restore(store, query.queryHash).catch(fail);
       if (found !== undefined) {
@@ -66,8 +70,11 @@ export function createQueryPersister(options: QueryPersisterOptions): OfflineQue
     save(store, query.queryHash, data).catch(fail);
     return data;
   };
+  const keep = async (query: Query | undefined): Promise<void> => {
+    if (query !== undefined && isAllowed(query)) await save(store, query.queryHash, query.state.data, query.state.dataUpdatedAt).catch(fail);
+  };
 
-  return { queries: { persister, networkMode: 'offlineFirst' }, close: store.close, purge: store.purge };
+  return { queries: { persister, networkMode: 'offlineFirst' }, keep, close: store.close, purge: store.purge };
 }
 
 async function restore(store: CacheStore, hash: string): Promise<{ data: unknown; savedAt: number } | undefined> {
@@ -75,8 +82,8 @@ async function restore(store: CacheStore, hash: string): Promise<{ data: unknown
   return found && { data: JSON.parse(found.body) as unknown, savedAt: Math.min(found.savedAt, Date.now()) };
 }
 
-async function save(store: CacheStore, hash: string, data: unknown): Promise<void> {
-  if (data !== undefined) await store.put({ hash, body: JSON.stringify(data), savedAt: Date.now() });
+async function save(store: CacheStore, hash: string, data: unknown, savedAt = Date.now()): Promise<void> {
+  if (data !== undefined) await store.put({ hash, body: JSON.stringify(data), savedAt });
 }
 
 /**

@@ -26,6 +26,7 @@ export interface FaultProxy {
   readonly url: string;
   /** Every batch that reached the proxy, also those it broke. */
   readonly batches: SentCommand[][];
+  /** What is set from now on; open streams of events end with the network. */
   fault: Fault;
   /** Called after each batch that the server has answered. */
   onBatch: (batch: SentCommand[]) => void;
@@ -36,6 +37,8 @@ export interface FaultProxy {
 
 export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
+  const streams = new Set<Socket>();
+  let fault: Fault = 'none';
   let held: Promise<void> = Promise.resolve();
   const server = createServer((incoming, outgoing) => void exchange(incoming, outgoing));
   server.on('connection', (socket) => {
@@ -46,7 +49,13 @@ export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
   const proxy: FaultProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     batches: [],
-    fault: 'none',
+    get fault() {
+      return fault;
+    },
+    set fault(next) {
+      fault = next;
+      if (next === 'unplugged' || next === 'captive-portal') for (const stream of streams) stream.destroy();
+    },
     onBatch: () => {},
     hold() {
       let release = () => {};
@@ -100,6 +109,13 @@ export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
       },
     );
     upstream.on('error', () => incoming.socket.destroy());
+    if (incoming.url?.startsWith('/sync/events')) {
+      streams.add(incoming.socket);
+      outgoing.on('close', () => {
+        streams.delete(incoming.socket);
+        upstream.destroy();
+      });
+    }
     upstream.end(body);
   }
   return proxy;

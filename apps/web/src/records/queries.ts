@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
-import type { RecordPage, RecordSnapshot } from 'offline-protocol';
+import type { RecordSnapshot } from 'offline-protocol';
+import type { RecordList } from 'offline-web/server';
 import type { RecordData } from '../generated/erp.ts';
 import type { Partition } from '../session/partition.ts';
 
@@ -8,32 +9,23 @@ export type RecordKind = keyof RecordData;
 /** First part of the keys that the cache may keep on the device. */
 export const RECORDS = 'records';
 
-const PAGE = 1_000;
-
-/** All records of a kind, as the server last said. */
-export function recordsQuery(partition: Partition, kind: RecordKind) {
+/** All records of a kind, as the server last said. A fetch reads what changed since the last one. */
+export function recordsQuery({ puller, queryClient }: Partition, kind: RecordKind) {
+  const queryKey = [RECORDS, kind];
   return queryOptions({
-    queryKey: [RECORDS, kind],
-    queryFn: ({ signal }) => fetchAll(partition, kind, signal),
+    queryKey,
+    queryFn: ({ signal }): Promise<RecordList> => puller.pull(kind, listOf(queryClient.getQueryData(queryKey)), signal),
+    select: recordsOf,
   });
 }
 
-export async function fetchRecord({ workspaceId, get }: Partition, kind: RecordKind, id: string): Promise<RecordSnapshot> {
-  return get(`${recordsPath(workspaceId, kind)}/${encodeURIComponent(id)}`);
+const NONE: readonly RecordSnapshot[] = [];
+
+function recordsOf(kept: RecordList): readonly RecordSnapshot[] {
+  return listOf(kept)?.records ?? NONE;
 }
 
-async function fetchAll({ workspaceId, get }: Partition, kind: RecordKind, signal: AbortSignal): Promise<RecordSnapshot[]> {
-  const all: RecordSnapshot[] = [];
-  let after: string | undefined;
-  do {
-    const query = new URLSearchParams({ limit: String(PAGE), ...(after === undefined ? {} : { after }) });
-    const page: RecordPage = await get(`${recordsPath(workspaceId, kind)}?${query}`, signal);
-    all.push(...page.records);
-    after = page.next;
-  } while (after !== undefined);
-  return all;
-}
-
-function recordsPath(workspaceId: string, kind: RecordKind): string {
-  return `/workspaces/${encodeURIComponent(workspaceId)}/records/${kind}`;
+/** What a query has kept; earlier versions of this app kept the records alone. */
+function listOf(kept: RecordList | RecordSnapshot[] | undefined): RecordList | undefined {
+  return Array.isArray(kept) ? { records: kept } : kept;
 }

@@ -1,79 +1,98 @@
-import type { RecordSnapshot, RecordVersion } from 'offline-protocol';
+import { followServerEvents } from 'offline-web/server';
+import { tokenOf } from '../session/session.ts';
 import type { Partition } from '../session/partition.ts';
-import { mergeNewer } from './merge.ts';
-import { fetchRecord, RECORDS, recordsQuery, type RecordKind } from './queries.ts';
+import { recordsQuery, type RecordKind } from './queries.ts';
 
-/** Outcomes of one flush come one by one: they are collected for this many milliseconds. */
+/** What is heard of changes is collected for this many milliseconds: outcomes of one flush come one by one, and the server tells of them too. */
 const COLLECT_MS = 250;
 
-/** Up to so many changed records are read one by one; more are worth the whole list. */
-const SINGLE_READS = 12;
+/** A list that was brought up to date is kept on the device after this many milliseconds: that writes all of it. */
+const WRITE_MS = 2_000;
 
-/**
- * After so many single reads the whole list is due: only whole lists are kept on the device, and the journal, which bridges the gap at a start without a
- * network, remembers the last 200 commands.
- */
-const SINGLE_READS_BETWEEN_LISTS = 100;
+/** The kinds of records that have a page, and so a list. */
+const KINDS: readonly RecordKind[] = ['expense', 'invoice'];
 
-/** Reads again what own commands have changed on the server, and everything once the server is back. */
-export function followOutcomes(partition: Partition): () => void {
-  const { client, queryClient } = partition;
-  const refresh = createRefresh(partition);
-  let changed = new Map<string, RecordVersion>();
+/** Brings the lists that have been read up to date when own commands took effect, when the server tells of changes, and when it is back. `refused` is told of a token that the server refuses. */
+export function followServer(partition: Partition, refused: (token: string | null) => void): () => void {
+  const { client, userId, workspaceId, needsSignIn } = partition;
+  const { pull, stop } = createPull(partition);
+  const due = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = () => {
     timer = undefined;
-    const versions = [...changed.values()];
-    changed = new Map();
-    refresh(versions);
+    const kinds = KINDS.filter((kind) => due.has(kind));
+    due.clear();
+    for (const kind of kinds) void pull(kind);
   };
+  const changed = (kinds: Iterable<string>) => {
+    for (const kind of kinds) due.add(kind);
+    timer ??= setTimeout(flush, COLLECT_MS);
+  };
+
+  let token: string | null = null;
+  const events = followServerEvents({
+    kinds: KINDS,
+    getToken: () => (token = tokenOf(userId, workspaceId)),
+    onChanged: (kind) => changed(kind === null ? KINDS : [kind]),
+    onUnauthorized: () => refused(token),
+  });
   let verdict = client.connectivity.get().verdict;
   const stops = [
+    events.stop,
     client.onEvent((event) => {
-      if (event.type !== 'outcome' || event.status !== 'applied') return;
-      for (const version of event.versions) changed.set(`${version.kind} ${version.id}`, version);
-      timer ??= setTimeout(flush, COLLECT_MS);
+      if (event.type === 'outcome' && event.status === 'applied') changed(event.versions.map(({ kind }) => kind));
     }),
     client.connectivity.subscribe(() => {
       const before = verdict;
       verdict = client.connectivity.get().verdict;
       if (verdict !== 'online' || before === 'online') return;
-      // At a start the lists are being read anyway, unless that has just failed.
-      const isDue = ({ state }: { state: { status: string } }) => before !== 'unknown' || state.status === 'error';
-      void queryClient.invalidateQueries({ queryKey: [RECORDS], predicate: isDue });
+      events.hurry();
+      changed(KINDS);
+    }),
+    needsSignIn.subscribe(() => {
+      if (!needsSignIn.get()) events.hurry();
     }),
     () => clearTimeout(timer),
+    stop,
   ];
   return () => stops.forEach((stop) => stop());
 }
 
-function createRefresh(partition: Partition): (versions: readonly RecordVersion[]) => void {
-  const { queryClient } = partition;
-  const singleReads = new Map<RecordKind, number>();
+/** Brings a list up to date, if it has been asked for, and keeps it on the device. */
+function createPull(partition: Partition): { pull: (kind: RecordKind) => Promise<void>; stop: () => void } {
+  const { queryClient, puller, cache } = partition;
+  const unwritten = new Set<RecordKind>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const write = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const kind of unwritten) void cache.keep(queryClient.getQueryCache().find(recordsQuery(partition, kind)));
+    unwritten.clear();
+  };
+  const writeBeforeTheEnd = () => {
+    if (document.visibilityState === 'hidden') write();
+  };
+  document.addEventListener('visibilitychange', writeBeforeTheEnd);
 
-  const refreshKind = async (kind: RecordKind, changed: readonly RecordVersion[]): Promise<void> => {
-    const { queryKey } = recordsQuery(partition, kind);
-    const state = queryClient.getQueryState(queryKey);
-    const reads = (singleReads.get(kind) ?? 0) + changed.length;
-    const few = changed.length <= SINGLE_READS && reads <= SINGLE_READS_BETWEEN_LISTS;
-    singleReads.set(kind, few ? reads : 0);
-    if (state?.data === undefined || state.fetchStatus !== 'idle' || !few) return queryClient.invalidateQueries({ queryKey });
+  const pull = async (kind: RecordKind): Promise<void> => {
+    const query = recordsQuery(partition, kind);
+    const { queryKey } = query;
+    // A fetch that is under way may have been answered before the change.
+    if (queryClient.isFetching({ queryKey }) > 0) await queryClient.fetchQuery({ ...query, staleTime: 0 }).catch(() => undefined);
+    const kept = queryClient.getQueryData(queryKey);
     try {
-      const fetched = await Promise.all(changed.map(({ id }) => fetchRecord(partition, kind, id)));
-      // The list as a whole is no newer than it was.
-      const { dataUpdatedAt: updatedAt } = queryClient.getQueryState(queryKey) ?? state;
-      queryClient.setQueryData(queryKey, (list: RecordSnapshot[] | undefined) => list && mergeNewer(list, fetched), { updatedAt });
+      if (kept === undefined) return await queryClient.invalidateQueries({ queryKey });
+      queryClient.setQueryData(queryKey, await puller.pull(kind, kept));
     } catch {
-      // The list says what became of it, and why it cannot be read.
-      await queryClient.invalidateQueries({ queryKey });
+      // The list says why it cannot be read.
+      return await queryClient.invalidateQueries({ queryKey });
     }
+    unwritten.add(kind);
+    timer ??= setTimeout(write, WRITE_MS);
   };
-  return (versions) => {
-    const byKind = new Map<RecordKind, RecordVersion[]>();
-    for (const version of versions) {
-      const kind = version.kind as RecordKind;
-      byKind.set(kind, [...(byKind.get(kind) ?? []), version]);
-    }
-    for (const [kind, changed] of byKind) void refreshKind(kind, changed);
+  const stop = () => {
+    document.removeEventListener('visibilitychange', writeBeforeTheEnd);
+    write();
   };
+  return { pull, stop };
 }

@@ -1,9 +1,10 @@
 import { QueryClient } from '@tanstack/react-query';
 import { createOfflineClient, type OfflineClient, type Readable } from 'offline-web';
+import { createRecordPuller, type RecordPuller } from 'offline-web/server';
 import { createStore, type Store } from '../app/store.ts';
 import { createDrafts, type Drafts } from '../records/drafts.ts';
 import { createPreview, type Preview } from '../records/preview.ts';
-import { followOutcomes } from '../records/refresh.ts';
+import { followServer } from '../records/refresh.ts';
 import { HttpError, request } from '../server/http.ts';
 import type { OfflineQueryCache } from 'offline-web/query-persister';
 import { openCache } from './cache.ts';
@@ -16,6 +17,7 @@ export interface Partition {
   readonly client: OfflineClient;
   readonly queryClient: QueryClient;
   readonly cache: OfflineQueryCache;
+  readonly puller: RecordPuller;
   readonly preview: Preview;
   readonly drafts: Drafts;
   /** Whether the server refused the token: reading and sending wait for a sign-in, all else goes on. */
@@ -94,17 +96,20 @@ async function open(userId: string, workspaceId: string): Promise<Opened> {
   latest = client;
   const cache = openCache(userId, workspaceId);
   const queryClient = createQueryClient(cache);
+  const refused = (token: string | null) => {
+    if (token === tokenOf(userId, workspaceId)) needsSignIn.set(true);
+  };
   const get = async <T>(path: string, signal?: AbortSignal): Promise<T> => {
     const token = tokenOf(userId, workspaceId);
     try {
       return await request<T>('GET', path, { token, ...(signal === undefined ? {} : { signal }) });
     } catch (error) {
-      if (error instanceof HttpError && error.kind === 'unauthorized' && token === tokenOf(userId, workspaceId)) needsSignIn.set(true);
+      if (error instanceof HttpError && error.kind === 'unauthorized') refused(token);
       throw error;
     }
   };
-  const partition: Partition = { workspaceId, userId, client, queryClient, cache, preview, drafts: createDrafts(), needsSignIn, get };
-  const stops = [watchLogin(partition, needsSignIn), followOutcomes(partition)];
+  const partition: Partition = { workspaceId, userId, client, queryClient, cache, puller: createRecordPuller(get), preview, drafts: createDrafts(), needsSignIn, get };
+  const stops = [watchLogin(partition, needsSignIn), followServer(partition, refused)];
   return { partition, stop: () => stops.forEach((stop) => stop()) };
 }
 

@@ -105,6 +105,23 @@ describe('restoring', () => {
     expect(await ask(queries, KEY, offline)).toEqual({ says: 'server' });
   });
 
+  it('keeps what something else than a fetch put into a query, and nothing that is not allowed', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
+    const { queries, cache } = load();
+    const find = (queryKey: QueryKey) => queries.getQueryCache().find({ queryKey });
+    queries.setQueryData(KEY, { says: 'a push' });
+    queries.setQueryData(['secret'], { says: 'nothing' });
+    await cache.keep(find(KEY));
+    await cache.keep(find(['secret']));
+    await cache.keep(find(['unknown']));
+    expect(await rows()).toHaveLength(1);
+    cache.close();
+    vi.setSystemTime(9_000_000);
+    const later = load().queries;
+    expect(await ask(later, KEY, offline)).toEqual({ says: 'a push' });
+    await vi.waitFor(() => expect(later.getQueryState(KEY)?.dataUpdatedAt).toBe(1_000_000));
+  });
+
   it('dates restored data as of then, and fetches it again', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
     await stored(KEY);
