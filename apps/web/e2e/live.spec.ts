@@ -1,10 +1,24 @@
-import { expect, test } from './support/test.ts';
+import { expect, shellIsKept, test } from './support/test.ts';
 
 /** An expense that ben makes on another device. */
 const bens = (expenseId: string, description: string, amountMinor: number) => ({
   type: 'EXPENSE_CREATE_V1',
   payload: { expenseId, description, amountMinor, currency: 'EUR', spentOn: '2026-11-20' },
 });
+
+/** What the page's query cache holds in its database, as text. */
+async function keptOnTheDevice(): Promise<string> {
+  const result = <T>(request: IDBRequest<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error ?? new Error('no answer'));
+    });
+  const database = await result(indexedDB.open('offline-cache:acme:ana'));
+  const names = [...database.objectStoreNames];
+  const all = await Promise.all(names.map((name) => result(database.transaction(name).objectStore(name).getAll())));
+  database.close();
+  return JSON.stringify(all);
+}
 
 test('what others write appears by itself, and is there after a start without a network', async ({ ana, server, wire }) => {
   const { page } = ana;
@@ -22,7 +36,9 @@ test('what others write appears by itself, and is there after a start without a 
   await back;
   await expect(ana.row(second)).toContainText('9.00');
 
-  // The list is written to the device a moment after it changed, or when the page goes.
+  // The list is written to the device a moment after it changed.
+  await expect.poll(() => page.evaluate(keptOnTheDevice)).toContain('Taxi of the team');
+  await shellIsKept(page);
   await page.context().setOffline(true);
   await page.reload();
   await expect(ana.row(first)).toContainText('43.00');

@@ -6,7 +6,7 @@ import { recordsQuery, type RecordKind } from './queries.ts';
 /** What is heard of changes is collected for this many milliseconds: outcomes of one flush come one by one, and the server tells of them too. */
 const COLLECT_MS = 250;
 
-/** A list that was brought up to date is kept on the device after this many milliseconds: that writes all of it. */
+/** A list that was brought up to date is kept on the device, but not again within this many milliseconds: that writes all of it. */
 const WRITE_MS = 2_000;
 
 /** The kinds of records that have a page, and so a list. */
@@ -62,12 +62,14 @@ export function followServer(partition: Partition, refused: (token: string | nul
 function createPull(partition: Partition): { pull: (kind: RecordKind) => Promise<void>; stop: () => void } {
   const { queryClient, puller, cache } = partition;
   const unwritten = new Set<RecordKind>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let resting: ReturnType<typeof setTimeout> | undefined;
   const write = () => {
-    clearTimeout(timer);
-    timer = undefined;
+    clearTimeout(resting);
+    resting = undefined;
+    if (unwritten.size === 0) return;
     for (const kind of unwritten) void cache.keep(queryClient.getQueryCache().find(recordsQuery(partition, kind)));
     unwritten.clear();
+    resting = setTimeout(write, WRITE_MS);
   };
   const writeBeforeTheEnd = () => {
     if (document.visibilityState === 'hidden') write();
@@ -88,11 +90,12 @@ function createPull(partition: Partition): { pull: (kind: RecordKind) => Promise
       return await queryClient.invalidateQueries({ queryKey });
     }
     unwritten.add(kind);
-    timer ??= setTimeout(write, WRITE_MS);
+    if (resting === undefined) write();
   };
   const stop = () => {
     document.removeEventListener('visibilitychange', writeBeforeTheEnd);
     write();
+    clearTimeout(resting);
   };
   return { pull, stop };
 }
