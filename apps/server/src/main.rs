@@ -22,6 +22,10 @@ use crate::{
     error::StartError,
 };
 
+/// A request makes thousands of small values that end with it, on threads that come and go.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let options = Options::parse();
     logs::start(options.log, options.log_level);
