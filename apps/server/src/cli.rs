@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use offline_protocol::{UserId, WorkspaceId};
-use offline_server::Role;
+use offline_server::{Role, StreamLimits};
 use tracing::level_filters::LevelFilter;
 
 /// The ERP's server: takes commands, keeps records, serves the web app.
@@ -60,10 +60,27 @@ pub(crate) struct Options {
     #[arg(long, env = "ERP_SERVER_RATE_BURST", default_value_t = 100_000, value_name = "NUMBER")]
     pub(crate) rate_burst: u32,
 
+    /// How many event streams one user of a workspace may have open on this server; beyond that the answer is 429.
+    #[arg(long, env = "ERP_SERVER_STREAMS_PER_USER", default_value_t = StreamLimits::default().per_user, value_name = "NUMBER")]
+    pub(crate) streams_per_user: usize,
+
+    /// How many all users of one workspace together; beyond that the answer is 429.
+    #[arg(long, env = "ERP_SERVER_STREAMS_PER_WORKSPACE", default_value_t = StreamLimits::default().per_workspace, value_name = "NUMBER")]
+    pub(crate) streams_per_workspace: usize,
+
+    /// How many all together; beyond that the answer is 503. Each holds a connection, and so a file handle of the process.
+    #[arg(long, env = "ERP_SERVER_STREAMS", default_value_t = StreamLimits::default().total, value_name = "NUMBER")]
+    pub(crate) streams: usize,
+
     /// Where GET /metrics is answered, for Prometheus; also /healthz and /readyz. Without it nowhere (with --dev on the address of everything
     /// else): how much a business sells can be seen in it, so it is not for the public.
     #[arg(long, env = "ERP_SERVER_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+
+    /// The address of a collector that takes traces by OTLP over HTTP, like http://127.0.0.1:4318. Without it none are made.
+    #[cfg(feature = "otlp")]
+    #[arg(long, env = "ERP_SERVER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
 
     #[command(flatten)]
     pub(crate) tokens: TokenOptions,

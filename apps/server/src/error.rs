@@ -46,6 +46,10 @@ pub(crate) enum StartError {
     /// `--jwt-key-set` names no usable set. Its address is not repeated: it may hold a key.
     #[error("cannot use the key set: {}", chain(.0))]
     KeySet(KeyError),
+    /// `--otlp-endpoint` is no address. It is not repeated: it may hold a key.
+    #[cfg(feature = "otlp")]
+    #[error("cannot export traces: --otlp-endpoint must be an address like http://127.0.0.1:4318")]
+    Collector,
     /// The operating system gave no random bytes.
     #[error("cannot make a secret: {0}")]
     Random(getrandom::Error),
@@ -82,7 +86,7 @@ pub(crate) enum StartError {
     Serve(io::Error),
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

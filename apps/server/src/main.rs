@@ -11,11 +11,14 @@ mod openapi;
 mod operate;
 mod serve;
 mod tokens;
+#[cfg(feature = "otlp")]
+mod traces;
 mod web;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 
 use crate::{
     cli::{Operation, Options},
@@ -27,9 +30,7 @@ use crate::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    logs::start(options.log, options.log_level);
-    match run(options) {
+    match run(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("erp-server: {error}");
@@ -44,6 +45,19 @@ fn run(options: Options) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;
+    #[cfg(feature = "otlp")]
+    let (export, spans) = traces::start(options.otlp_endpoint.as_deref(), runtime.handle())?.unzip();
+    #[cfg(not(feature = "otlp"))]
+    let spans = None;
+    logs::start(options.log, options.log_level, spans);
+    let done = operate(&runtime, options);
+    // The last ones go out while there are threads yet to send them.
+    #[cfg(feature = "otlp")]
+    drop(export);
+    done
+}
+
+fn operate(runtime: &Runtime, options: Options) -> Result<(), StartError> {
     match options.operation {
         _ if options.check_config => runtime.block_on(check::check(&options)),
         Some(Operation::Backup { to }) => operate::backup(options.database_url.is_some(), &options.data, &to),

@@ -6,8 +6,8 @@ use axum::Router;
 use offline_protocol::{ChangeTerms, Limits, Retention, Timestamp};
 use offline_server::{
     CachedMembers, ChangeLog, Clock, Hub, KEY_WAIT, Live, Members as _, Memberships, Metrics, RateLimit,
-    Rates, Server, Shutdown, SqlHandlers, Store, StoreError, StreamLimits, SystemClock, Tokens, api, health,
-    metrics_routes, observed, resources, with_protocol,
+    Rates, Server, Shutdown, SqlHandlers, Store, StoreError, StreamLimits, SystemClock, Tokens, Traces, api,
+    health, metrics_routes, observed, resources, with_protocol,
 };
 use tokio::{net::TcpListener, task::AbortHandle};
 
@@ -42,12 +42,18 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         members.put_member(workspace, user, role).await?;
     }
     let terms = ChangeTerms { cursor_days: options.cursor_days, ..ChangeTerms::default() };
-    let live = Live { log: Arc::clone(&log), terms, streams: StreamLimits::default() };
+    let streams = StreamLimits {
+        per_user: options.streams_per_user,
+        per_workspace: options.streams_per_workspace,
+        total: options.streams,
+        ..StreamLimits::default()
+    };
+    let live = Live { log: Arc::clone(&log), terms, streams };
     let members = Arc::new(members);
     let health = health(members.clone(), Arc::new(SystemClock));
     let metrics = Metrics::default();
     let api = router(&options, tokens, Arc::clone(&store), members, live, metrics.clone())?;
-    let mut router = observed(api, metrics.clone()).merge(health.clone());
+    let mut router = observed(api, metrics.clone(), wanted_traces(&options)).merge(health.clone());
     if options.dev && options.metrics_listen.is_none() {
         // This machine alone can ask, and whoever tries it out looks here first.
         router = router.merge(metrics_routes(metrics.clone()));
@@ -88,6 +94,7 @@ fn router(
         live: Some(live),
         rates: rates(options, Arc::clone(&clock)),
         metrics,
+        traces: wanted_traces(options),
     };
     let rest =
         resources(server.clone(), &erp::resources()).expect("BUG: the ERP's resources name its own commands");
@@ -97,6 +104,16 @@ fn router(
         router = router.merge(dev::routes(dev::DevSignIn { tokens, lifetime: options.token_ttl }));
     }
     Ok(router.merge(web::fallback(options.web_folder().as_deref())?))
+}
+
+/// Spans are placed in their traces when somebody takes them.
+fn wanted_traces(options: &Options) -> Traces {
+    #[cfg(feature = "otlp")]
+    if options.otlp_endpoint.is_some() {
+        return Traces::new(crate::traces::adopt);
+    }
+    let _ = options;
+    Traces::default()
 }
 
 /// Commands a second of one user: a till that has been away for a day is through in seconds, a client in a loop is held back.

@@ -314,6 +314,29 @@ async fn its_end_ends_the_streams_of_events_and_waits_for_none() {
 }
 
 #[tokio::test]
+async fn streams_of_events_beyond_a_limit_are_refused_until_one_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = ["--streams-per-user", "1", "--streams-per-workspace", "2", "--streams", "3"];
+    let server = ServerProcess::start(folder.path(), &limits);
+    let (ana, ben) = (server.sign_in("ana", "acme").await, server.sign_in("ben", "acme").await);
+    let (cleo, of_globex) = (server.sign_in("cleo", "globex").await, server.sign_in("ben", "globex").await);
+    let open = async |token: &str| {
+        let get = server.client.get(format!("{}/sync/events", server.url)).bearer_auth(token);
+        get.send().await.unwrap()
+    };
+    let first = open(&ana).await;
+    assert_eq!(first.status(), 200);
+    let second = open(&ana).await;
+    assert_eq!((second.status().as_u16(), second.headers().contains_key("retry-after")), (429, true));
+    assert_eq!(body(second).await["code"], "too-many-streams");
+    let held = [open(&ben).await, open(&cleo).await];
+    assert!(held.iter().all(|stream| stream.status() == 200));
+    assert_eq!(open(&of_globex).await.status(), 503, "of all");
+    drop(first);
+    while open(&of_globex).await.status() != 200 {}
+}
+
+#[tokio::test]
 async fn the_log_names_each_command_and_never_what_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let log = fs::File::create(folder.path().join("log")).unwrap();
@@ -439,11 +462,14 @@ fn the_help_explains_every_flag() {
         "--jwt-workspace-claim",
         "--member",
         "--cursor-days",
+        "--streams-per-user",
+        "--streams-per-workspace",
+        "--streams",
         "--check-config",
         "--log",
         "--log-level",
     ] {
         assert!(help.contains(flag), "{flag}");
     }
-    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 21);
+    assert_eq!(help.matches("[env: ERP_SERVER_").count(), 24 + usize::from(cfg!(feature = "otlp")));
 }

@@ -22,6 +22,7 @@ mod sql;
 mod sqlite;
 mod store;
 mod submit;
+mod traces;
 
 pub use auth::{Identity, KeySet, TokenRules, Tokens};
 pub use changes::{
@@ -50,4 +51,5 @@ pub use store::{
 
 // What own SQL is given, in the versions that the stores use.
 pub use submit::{SubmitError, submit};
+pub use traces::{TraceParent, Traces};
 pub use {rusqlite, tokio_postgres};

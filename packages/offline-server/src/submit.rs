@@ -8,13 +8,12 @@ use std::{
     time::Duration,
 };
 
-use offline_protocol::{Command, Outcome, Outcomes, Problem, TraceId, Verdict};
-
-use sha2::{Digest as _, Sha256};
+use offline_protocol::{Command, Outcome, Outcomes, Problem, Verdict};
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::{
-    Fold, Identity, Loaded, Membership, Server, Step, StoreError, Work,
+    Fold, Identity, Loaded, Membership, Server, Step, StoreError, TraceParent, Work,
     envelope::read_batch,
     fold::{Batch, BatchFold, Item},
 };
@@ -78,14 +77,16 @@ pub(crate) async fn run(
     server.metrics.batch(batch.items.len());
     let fold = Arc::new(Timed::new(BatchFold(Arc::clone(&batch))));
     let work = Work { membership, wanted: batch.wanted(), fold: Arc::clone(&fold) as Arc<dyn Fold> };
+    let span = |item: &Item| server.traces.command(item.command()?, &batch.membership);
+    let spans: Vec<_> = batch.items.iter().map(span).collect();
     let verdicts = server.store.run(work).await.inspect_err(|_| server.metrics.store_failed())?;
     server.metrics.stored(fold.waited(), fold.handed_over.elapsed());
-    let outcome = |(item, verdict): (&Item, Verdict)| {
-        log(&batch, item, &verdict);
+    let outcome = |((item, span), verdict): ((&Item, Option<Span>), Verdict)| {
+        log(&batch, item, &verdict, span);
         server.metrics.command(type_label(server, item), &verdict);
         Outcome { command_id: item.command_id(), verdict }
     };
-    Ok(batch.items.iter().zip(verdicts).map(outcome).collect())
+    Ok(batch.items.iter().zip(spans).zip(verdicts).map(outcome).collect())
 }
 
 /// The type of a command as a label: what clients make up is all one.
@@ -119,24 +120,17 @@ impl Fold for Timed {
     }
 }
 
-/// The W3C trace id that follows from the client's: itself when it is one, else the first half of its SHA-256.
-fn trace_of(client: &TraceId) -> String {
-    let text = client.as_str();
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.len() == 32 && text.bytes().all(hex) && text.bytes().any(|byte| byte != b'0') {
-        return text.to_owned();
-    }
-    Sha256::digest(text.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// One line for each command; never a payload.
-fn log(batch: &Batch, item: &Item, verdict: &Verdict) {
+/// One line for each command, and the end of its span; never a payload.
+fn log(batch: &Batch, item: &Item, verdict: &Verdict, span: Option<Span>) {
     let (code, replayed) = match verdict {
         Verdict::Rejected { problem, replayed } => (problem.code.as_str(), *replayed),
         Verdict::Conflict(conflict) => ("", conflict.replayed),
         Verdict::Applied { replayed, .. } => ("", *replayed),
         Verdict::Held { .. } | Verdict::Retry { .. } => ("", false),
     };
+    if let Some(span) = span {
+        span.record("status", verdict.status()).record("code", code).record("replayed", replayed);
+    }
     let command = item.command();
     tracing::info!(
         workspaceId = %batch.membership.workspace_id(),
@@ -144,27 +138,11 @@ fn log(batch: &Batch, item: &Item, verdict: &Verdict) {
         commandId = item.command_id().map(tracing::field::display),
         idempotencyKey = command.map(|command| command.idempotency_key.as_str()),
         clientTraceId = command.map(|command| command.client_trace_id.as_str()),
-        traceId = command.map(|command| trace_of(&command.client_trace_id)),
+        traceId = command.map(|command| TraceParent::of_client(&command.client_trace_id).trace()),
         commandType = command.map(|command| command.command_type.as_str()),
         status = verdict.status(),
         code,
         replayed,
         "command"
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clients_trace_id_becomes_one_of_the_w3c() {
-        let of = |text: &str| trace_of(&TraceId::new(text).unwrap());
-        assert_eq!(of("4bf92f3577b34da6a3ce929d0e0e4736"), "4bf92f3577b34da6a3ce929d0e0e4736");
-        for text in ["trace-1", "4BF92F3577B34DA6A3CE929D0E0E4736", &"0".repeat(32), &"x".repeat(128)] {
-            let derived = of(text);
-            assert!(derived.len() == 32 && derived != text && derived == of(text), "{text}: {derived}");
-        }
-        assert_ne!(of("trace-1"), of("trace-2"));
-    }
 }

@@ -79,6 +79,7 @@ impl Backend {
             sql: offline_server::SqlHandlers::new(),
             rates: Rates::default(),
             metrics: Default::default(),
+            traces: Default::default(),
         };
         let program = Mutex::new(Program { up: true, server });
         Arc::new(Self { shared: Arc::clone(shared), disk, program, broken })

@@ -37,6 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         key_wait: KEY_WAIT,
         rates: Default::default(),
         metrics: Default::default(),
+        traces: Default::default(),
         live: None,
     };
     let rest = resources(server.clone(), &[shop::resource()])?;

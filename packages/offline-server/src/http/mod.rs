@@ -32,7 +32,7 @@ use tower_http::{
     compression::{CompressionLayer, CompressionLevel},
 };
 
-use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens, changes::Streams};
+use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens, Traces, changes::Streams};
 
 use self::events::Events;
 
@@ -75,6 +75,8 @@ pub struct Server {
     pub rates: Rates,
     /// Counts what happens.
     pub metrics: Metrics,
+    /// Hears where spans belong.
+    pub traces: Traces,
 }
 
 /// The routes of the protocol. The host adds its own, a fallback, and calls [`with_protocol`] last.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{Method, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -14,7 +14,7 @@ use offline_protocol::{Timestamp, UserId, WorkspaceId};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::Instrument as _;
 
-use crate::{Clock, Memberships, Metrics};
+use crate::{Clock, Memberships, Metrics, TraceParent, Traces};
 
 /// How long an answer about readiness counts, so that whoever asks often does not load the database.
 const READY_FRESH: Duration = Duration::from_secs(1);
@@ -22,29 +22,37 @@ const READY_FRESH: Duration = Duration::from_secs(1);
 /// How long the database may take to answer before the server is not ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Measures the requests of these routes, and gives each a span for the log.
-pub fn observed(router: Router, metrics: Metrics) -> Router {
-    router.layer(from_fn_with_state(metrics, observe))
+/// Measures the requests of these routes, and gives each a span for the log and for its trace.
+pub fn observed(router: Router, metrics: Metrics, traces: Traces) -> Router {
+    router.layer(from_fn_with_state((metrics, traces), observe))
 }
 
-async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+async fn observe(
+    State((metrics, traces)): State<(Metrics, Traces)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let running = metrics.running();
     let method = known(request.method());
     // What no route matches is the host\'s fallback: its paths are anybody\'s choice.
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let parent = TraceParent::of_request(request.headers());
     let span = tracing::info_span!(
         "request",
         method,
         route,
-        traceId = trace_id(request.headers()),
+        traceId = parent.map(|parent| parent.trace()),
         workspaceId = tracing::field::Empty,
         userId = tracing::field::Empty,
+        status = tracing::field::Empty,
     );
+    traces.request(&span, parent);
     let response = next.run(request).instrument(span.clone()).await;
     drop(running);
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     metrics.request(method, &route, status, took);
+    span.record("status", status);
     span.in_scope(|| tracing::debug!(status, millis = took.as_secs_f64() * 1000.0, "answered"));
     response
 }
@@ -60,22 +68,6 @@ const fn known(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
-}
-
-/// The trace that the request belongs to, from its one `traceparent` (W3C Trace Context, version 00 or a later one).
-fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all("traceparent").iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let mut parts = value.to_str().ok()?.split('-');
-    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hex = |text: &str, digits: usize| {
-        text.len() == digits
-            && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
-    let zero = |text: &str| text.bytes().all(|byte| byte == b'0');
-    let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
-    let ended = version != "00" || parts.next().is_none();
-    (well_formed && ended && version != "ff" && !zero(trace) && !zero(parent)).then_some(trace)
 }
 
 /// `GET /healthz`: the process answers. `GET /readyz`: so does the database.
@@ -134,7 +126,6 @@ fn say(status: StatusCode, text: &'static str) -> Response {
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
-    use axum::http::HeaderValue;
     use futures_util::future::BoxFuture;
     use tower::ServiceExt as _;
 
@@ -181,38 +172,5 @@ mod tests {
         database.gone.store(false, Ordering::SeqCst);
         millis.fetch_sub(500, Ordering::SeqCst);
         assert_eq!(status("/readyz").await, 200, "a clock that was set back does not make an answer last");
-    }
-
-    #[test]
-    fn a_trace_is_taken_from_one_well_formed_header() {
-        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let read = |values: &[&str]| {
-            let header = |value: &&str| {
-                let name = header::HeaderName::from_static("traceparent");
-                (name, HeaderValue::from_bytes(value.as_bytes()).unwrap())
-            };
-            let headers: HeaderMap = values.iter().map(header).collect();
-            trace_id(&headers).map(str::to_owned)
-        };
-        let good = format!("00-{trace}-00f067aa0ba902b7-01");
-        assert_eq!(read(&[&good]).as_deref(), Some(trace));
-        assert_eq!(read(&[&format!("cc-{trace}-00f067aa0ba902b7-01-more")]).as_deref(), Some(trace));
-        for nonsense in [
-            String::new(),
-            "00".into(),
-            trace.into(),
-            format!("00-{trace}-00f067aa0ba902b7"),
-            format!("{good}-more"),
-            format!("ff-{trace}-00f067aa0ba902b7-01"),
-            format!("00-{}-00f067aa0ba902b7-01", trace.to_uppercase()),
-            format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
-            format!("00-{trace}-0000000000000000-01"),
-            format!("00-{}-00f067aa0ba902b7-01", "<script>alert(1)</script>/../../."),
-            "ü".into(),
-        ] {
-            assert_eq!(read(&[&nonsense]), None, "{nonsense}");
-        }
-        assert_eq!(read(&[&good, &good]), None);
-        assert_eq!(read(&[]), None);
     }
 }

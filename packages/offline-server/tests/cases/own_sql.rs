@@ -241,6 +241,7 @@ async fn die(address: &str) {
         key_wait: KEY_WAIT,
         rates: Default::default(),
         metrics: Default::default(),
+        traces: Default::default(),
         live: None,
     };
     let identity =

@@ -30,6 +30,7 @@ async fn row_25_single_a_table_that_contradicts_the_commands_is_refused_at_the_s
         live: None,
         rates: Rates::default(),
         metrics: Default::default(),
+        traces: Default::default(),
     };
     let refused = |table: &[Resource]| resources(server(erp::registry()), table).map(drop).unwrap_err();
     let notes = |path: &'static str| Resource::new(path, "note", "noteId");

@@ -135,6 +135,7 @@ impl TestServer {
             }),
             rates: Rates::default(),
             metrics: Default::default(),
+            traces: Default::default(),
         };
         adapt(&mut server).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
