@@ -1,6 +1,8 @@
 //! The program over PostgreSQL: several processes, and processes that are killed.
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test ends with its first surprise")]
 
+#[path = "../../../packages/offline-server/tests/postgres_alone/proxy.rs"]
+mod proxy;
 mod support;
 
 use std::sync::{
@@ -13,6 +15,7 @@ use private_postgres::PrivatePostgres;
 use serde_json::json;
 use tokio_postgres::{Client, NoTls};
 
+use proxy::Proxy;
 use support::{
     ServerProcess,
     books::Books,
@@ -45,8 +48,17 @@ impl Site {
     }
 
     fn start(&self, name: &str) -> ServerProcess {
-        let flags = ["--database-url", &self.url, "--jwt-secret", SECRET];
+        self.start_over(&self.url, name)
+    }
+
+    /// A server that reaches the database by another address.
+    fn start_over(&self, url: &str, name: &str) -> ServerProcess {
+        let flags = ["--database-url", url, "--jwt-secret", SECRET];
         ServerProcess::start(&self.folder.path().join(name), &flags)
+    }
+
+    fn database(&self) -> &str {
+        self.url.rsplit('/').next().unwrap()
     }
 
     async fn books(&self) -> Books {
@@ -191,6 +203,58 @@ async fn while_the_database_crashes_every_command_takes_effect_exactly_once() {
         }
     };
     join!(load.run(), crasher);
+    load.check_all(&site.books().await);
+    assert!(server.terminate().success(), "the server has lived through it");
+}
+
+/// Row 17 of the decision table, under load: nobody on the server's side can know whether a commit without an answer took place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn row_17_while_commits_and_their_answers_get_lost_every_command_takes_effect_exactly_once() {
+    let rounds = kills(10, 100);
+    let site = Site::new().await;
+    let proxy = Proxy::start(POSTGRES.socket(), site.database()).await;
+    let server = site.start_over(&proxy.url, "one");
+    let load = Load::new(&server, rounds).await;
+    proxy.lose_commits(true);
+    let checks = async {
+        for round in 1..=rounds {
+            load.until(round * load.all() / (rounds + 1)).await;
+            load.check(async || site.books().await).await;
+        }
+    };
+    join!(load.run(), checks);
+    let (before, after) = proxy.lost_commits();
+    eprintln!("{before} commits were lost on their way, and the answers to {after}");
+    assert!(before > 0 && after > 0, "{before}, {after}");
+    load.check_all(&site.books().await);
+    assert!(server.terminate().success(), "the server has lived through it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_backends_are_terminated_every_command_takes_effect_exactly_once() {
+    let terminations = kills(10, 100);
+    let site = Site::new().await;
+    let server = site.start("one");
+    let load = Load::new(&server, terminations).await;
+    let admin = connect(&site.url).await;
+    // In the middle of a transaction, of one that has written when there is one.
+    let one = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL \
+        ORDER BY backend_xid IS NULL LIMIT 1) one";
+    let mut terminated = 0;
+    let terminator = async {
+        for termination in 1..=terminations {
+            load.until(termination * load.all() / (terminations + 1)).await;
+            let before = terminated;
+            while terminated == before && !load.is_over() {
+                terminated += admin.query_one(one, &[]).await.unwrap().get::<_, i64>(0);
+            }
+            load.check(async || site.books().await).await;
+        }
+    };
+    join!(load.run(), terminator);
+    eprintln!("{terminated} of {terminations} times there was a transaction to end");
+    assert!(terminated > 0, "none was ended");
     load.check_all(&site.books().await);
     assert!(server.terminate().success(), "the server has lived through it");
 }

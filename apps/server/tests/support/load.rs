@@ -67,6 +67,10 @@ impl Load {
         CLIENTS * self.batches
     }
 
+    pub(crate) fn is_over(&self) -> bool {
+        self.answered.load(Ordering::SeqCst) == self.all()
+    }
+
     /// Waits until so many batches have been answered.
     pub(crate) async fn until(&self, batches: u32) {
         while self.answered.load(Ordering::SeqCst) < batches {
@@ -127,6 +131,7 @@ impl Load {
                 continue;
             };
             let status = response.status();
+            assert!(status != 503 || response.headers().contains_key("retry-after"), "when to come again");
             if let (200, Ok(bytes)) = (status.as_u16(), response.bytes().await) {
                 return serde_json::from_slice::<Value>(&bytes).unwrap()["outcomes"].take();
             }

@@ -35,7 +35,7 @@ async fn server_with(sql: SqlHandlers) -> TestServer {
     server
 }
 
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     server_with(shop::sql()).await
 }
 
@@ -48,7 +48,7 @@ fn sell(server: &TestServer, id: &str, key: &str) -> RequestBuilder {
 }
 
 /// Seats left, sales, receipts, records.
-async fn books(place: &Place) -> (i64, i64, i64, i64) {
+pub(crate) async fn books(place: &Place) -> (i64, i64, i64, i64) {
     let left = place.number("SELECT seats_left FROM show WHERE name = 'Hamlet'").await;
     let sales = place.number("SELECT count(*) FROM sale").await;
     (left, sales, place.count("receipt").await, place.count("record").await)

@@ -11,6 +11,7 @@ use offline_server::{PostgresStore, StoreError};
 use serde_json::{Value, json};
 
 use crate::{
+    cases::own_sql,
     place::Place,
     support::{Opened, TestServer, assert_problem, statuses},
 };
@@ -26,7 +27,7 @@ async fn server_behind(proxy: &Proxy, place: Place) -> TestServer {
 #[tokio::test]
 async fn row_17_when_the_answer_to_a_commit_is_lost_the_server_asks_again_itself() {
     let place = Place::new().await;
-    let proxy = Proxy::start(&place).await;
+    let proxy = Proxy::start(Place::socket(), &place.database).await;
     let server = server_behind(&proxy, place).await;
     proxy.lose_the_next_commit();
     let outcome = server.send_one(&server.create("e1")).await;
@@ -42,7 +43,7 @@ async fn row_17_when_the_answer_to_a_commit_is_lost_the_server_asks_again_itself
 #[tokio::test]
 async fn row_17_when_it_cannot_ask_the_outcome_is_unknown_and_a_retry_finds_out() {
     let place = Place::new().await;
-    let proxy = Proxy::start(&place).await;
+    let proxy = Proxy::start(Place::socket(), &place.database).await;
     let server = server_behind(&proxy, place).await;
     proxy.lose_the_next_commit_and_close();
     let create = server.create("e1");
@@ -61,7 +62,7 @@ async fn row_17_when_it_cannot_ask_the_outcome_is_unknown_and_a_retry_finds_out(
 #[tokio::test]
 async fn row_31_without_a_database_the_answer_is_503_and_all_is_well_when_it_is_back() {
     let place = Place::new().await;
-    let proxy = Proxy::start(&place).await;
+    let proxy = Proxy::start(Place::socket(), &place.database).await;
     let server = server_behind(&proxy, place).await;
     server.send_one(&server.create("e1")).await;
     proxy.close();
@@ -125,6 +126,28 @@ async fn row_18_a_serialization_failure_is_tried_five_times() {
         assert_eq!(response.status(), status);
         let stored = i64::from(status == 200);
         assert_eq!((server.count("receipt").await, server.count("change").await), (stored, stored));
+    }
+}
+
+#[tokio::test]
+async fn row_18_a_serialization_failure_of_a_commands_own_sql_is_tried_five_times_and_leaves_no_half() {
+    for (failures, status) in [(4, 200), (5, 503)] {
+        let server = own_sql::server().await;
+        let refuse = format!(
+            "CREATE SEQUENCE failures; GRANT USAGE ON SEQUENCE failures TO offline_app; \
+             CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+               IF nextval('failures') <= {failures} THEN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END IF; \
+               RETURN NEW; END $$; \
+             CREATE TRIGGER fail BEFORE INSERT ON sale FOR EACH STATEMENT EXECUTE FUNCTION fail()"
+        );
+        server.place.connect().await.batch_execute(&refuse).await.unwrap();
+        let sale = server.command("TICKET_SELL_V1", json!({ "ticketId": "t1", "show": "Hamlet" }));
+        let batch = json!({ "commands": [server.create("e1"), sale] }).to_string();
+        let response = server.post(&server.token("ana", "acme")).body(batch).send().await.unwrap();
+        assert_eq!(response.status(), status);
+        let sold = i64::from(status == 200);
+        let tried = server.place.number("SELECT last_value FROM failures").await;
+        assert_eq!((own_sql::books(&server.place).await, tried), ((3 - sold, sold, 2 * sold, 2 * sold), 5));
     }
 }
 

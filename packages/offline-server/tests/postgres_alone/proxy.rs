@@ -1,8 +1,12 @@
 //! A proxy between the store and PostgreSQL that loses the answer to a commit.
+#![allow(dead_code, reason = "the tests of the program use another part")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
 };
 
 use tokio::{
@@ -10,13 +14,49 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixStream, tcp, unix::OwnedReadHalf},
 };
 
-use crate::place::Place;
-
 #[derive(Default)]
 struct Faults {
     lose_commit: AtomicBool,
     and_close: AtomicBool,
     closed: AtomicBool,
+    /// While it is set, commits get lost by chance.
+    chance: AtomicBool,
+    commits: AtomicU32,
+    lost_before: AtomicU32,
+    lost_after: AtomicU32,
+}
+
+/// What becomes of a commit.
+enum Fate {
+    Answered,
+    /// It is carried out, and the connection is lost instead of the answer.
+    AnswerLost,
+    /// The connection is lost before it.
+    Lost,
+}
+
+impl Faults {
+    fn fate(&self) -> Fate {
+        if self.lose_commit.swap(false, Ordering::SeqCst) {
+            return Fate::AnswerLost;
+        }
+        if !self.chance.load(Ordering::SeqCst) {
+            return Fate::Answered;
+        }
+        // The numbers of the commits, scattered: the same shares in each run, at places that nobody has chosen.
+        let scattered = self.commits.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9E37_79B9).rotate_left(7);
+        match scattered % 5 {
+            0 | 1 => {
+                self.lost_after.fetch_add(1, Ordering::SeqCst);
+                Fate::AnswerLost
+            }
+            2 => {
+                self.lost_before.fetch_add(1, Ordering::SeqCst);
+                Fate::Lost
+            }
+            _ => Fate::Answered,
+        }
+    }
 }
 
 pub(crate) struct Proxy {
@@ -25,11 +65,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn start(place: &Place) -> Self {
+    pub(crate) async fn start(socket: PathBuf, database: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let faults = Arc::new(Faults::default());
-        let (proxy_faults, socket) = (Arc::clone(&faults), Place::socket());
+        let proxy_faults = Arc::clone(&faults);
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
@@ -39,7 +79,7 @@ impl Proxy {
                 }
             }
         });
-        Self { url: format!("postgres://postgres@127.0.0.1:{port}/{}", place.database), faults }
+        Self { url: format!("postgres://postgres@127.0.0.1:{port}/{database}"), faults }
     }
 
     /// The next commit is carried out, and the connection is lost instead of its answer.
@@ -51,6 +91,16 @@ impl Proxy {
     pub(crate) fn lose_the_next_commit_and_close(&self) {
         self.faults.and_close.store(true, Ordering::SeqCst);
         self.lose_the_next_commit();
+    }
+
+    /// From now on, or no longer, commits get lost by chance: of five the answers of two, and one before it arrives.
+    pub(crate) fn lose_commits(&self, lose: bool) {
+        self.faults.chance.store(lose, Ordering::SeqCst);
+    }
+
+    /// How many were lost by chance: before they arrived, and after they had been carried out.
+    pub(crate) fn lost_commits(&self) -> (u32, u32) {
+        (self.faults.lost_before.load(Ordering::SeqCst), self.faults.lost_after.load(Ordering::SeqCst))
     }
 
     pub(crate) fn close(&self) {
@@ -75,13 +125,17 @@ async fn pass(client: TcpStream, server: UnixStream, faults: Arc<Faults>) {
     while let Ok(read @ 1..) = from_client.read(&mut chunk).await {
         let sent = &chunk[..read];
         // A transaction of a batch sends its commit in a later round trip than its beginning.
-        if has(sent, b"COMMIT\0") && !has(sent, b"BEGIN") && faults.lose_commit.swap(false, Ordering::SeqCst)
-        {
-            faults.closed.fetch_or(faults.and_close.load(Ordering::SeqCst), Ordering::SeqCst);
-            losing.store(true, Ordering::SeqCst);
-            to_server.write_all(sent).await.unwrap();
-            answers.await.unwrap();
-            return;
+        let commits = has(sent, b"COMMIT\0") && !has(sent, b"BEGIN");
+        match if commits { faults.fate() } else { Fate::Answered } {
+            Fate::Answered => {}
+            Fate::Lost => break,
+            Fate::AnswerLost => {
+                faults.closed.fetch_or(faults.and_close.load(Ordering::SeqCst), Ordering::SeqCst);
+                losing.store(true, Ordering::SeqCst);
+                to_server.write_all(sent).await.unwrap();
+                answers.await.unwrap();
+                return;
+            }
         }
         // Once the proxy is closed nothing gets through on old connections either.
         if faults.closed.load(Ordering::SeqCst) || to_server.write_all(sent).await.is_err() {
