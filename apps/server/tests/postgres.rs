@@ -11,6 +11,8 @@ use std::sync::{
 };
 
 use futures_util::{future::join_all, join};
+use offline_protocol::{UserId, WorkspaceId};
+use offline_server::{Identity, SystemClock, Tokens};
 use private_postgres::PrivatePostgres;
 use serde_json::json;
 use tokio_postgres::{Client, NoTls};
@@ -257,4 +259,59 @@ async fn while_backends_are_terminated_every_command_takes_effect_exactly_once()
     assert!(terminated > 0, "none was ended");
     load.check_all(&site.books().await);
     assert!(server.terminate().success(), "the server has lived through it");
+}
+
+/// The tables of the present schema, partitioned by workspace: an operator's step, see docs/scaling.md.
+const PARTITION: &str = include_str!("../../../docs/partition.sql");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_partitioned_by_workspace_serve_two_nodes_with_the_same_statements() {
+    const WORKSPACES: usize = 40;
+    let site = Site::new().await;
+    // The first start makes the schema, and has something to move.
+    let server = site.start("one");
+    let token = server.sign_in("ana", "acme").await;
+    let load = Load::new(&server, 4).await;
+    assert!(server.terminate().success());
+    let admin = connect(&site.url).await;
+    admin.batch_execute(PARTITION).await.unwrap();
+
+    let names: Vec<_> = (0..WORKSPACES).map(|number| format!("w{number}")).collect();
+    let members = names.iter().map(|name| format!("{name}/ana")).collect::<Vec<_>>().join(",");
+    let flags = ["--database-url", &site.url, "--jwt-secret", SECRET, "--member", &members];
+    let servers = ["one", "two"].map(|node| ServerProcess::start(&site.folder.path().join(node), &flags));
+    *load.urls.lock().unwrap() = servers.iter().map(|server| server.url.clone()).collect();
+    load.run().await;
+    load.check_all(&site.books().await);
+
+    let tokens = Tokens::new(SECRET.as_bytes(), Arc::new(SystemClock));
+    let commands: Vec<_> = (1..=10).map(create).collect();
+    join_all(names.iter().enumerate().map(async |(number, name)| {
+        let (workspace_id, user_id) = (WorkspaceId::new(name).unwrap(), UserId::new("ana").unwrap());
+        let hour = std::time::Duration::from_secs(3600);
+        let token = tokens.issue(&Identity { workspace_id, user_id }, hour).unwrap().0;
+        let mut own = commands.clone();
+        own.iter_mut().for_each(|command| command["workspaceId"] = json!(name));
+        // Twice, to either node: the second finds the receipts of the first.
+        for (node, replayed) in [(number, false), (number + 1, true)] {
+            let outcomes = servers[node % 2].send(&token, &own).await.unwrap();
+            assert!(outcomes.iter().all(|outcome| outcome["status"] == "applied"), "{outcomes:?}");
+            assert!(outcomes.iter().all(|outcome| outcome["replayed"] == replayed));
+        }
+        let get = servers[number % 2].client.get(format!("{}/sync/changes", servers[number % 2].url));
+        let page = support::body(get.bearer_auth(&token).send().await.unwrap()).await;
+        assert_eq!(page["changes"].as_array().unwrap().len(), 10);
+    }))
+    .await;
+    assert_eq!(servers[1].expense(&token, "e1").await.unwrap()["version"], 2);
+    for table in ["workspace", "record", "change", "receipt", "member"] {
+        let used = format!("SELECT count(DISTINCT tableoid) FROM offline.{table}");
+        let used: i64 = admin.query_one(&used, &[]).await.unwrap().get(0);
+        assert_eq!(used, 8, "{table} is spread over its partitions");
+    }
+    // The wall stands before the partitions too.
+    admin.batch_execute("SET ROLE offline_app").await.unwrap();
+    let seen: i64 = admin.query_one("SELECT count(*) FROM offline.record", &[]).await.unwrap().get(0);
+    assert_eq!(seen, 0, "nothing without the name of a workspace");
+    assert!(admin.query_one("SELECT count(*) FROM offline.record_0", &[]).await.is_err());
 }
