@@ -21,6 +21,12 @@ pub(crate) fn server(repository: &Repository) -> Outcome {
     Tool::cargo(&repository.root).args("bench --package erp-server --bench server").run()
 }
 
+/// The server's memory and handles under a steady load: three minutes on SQLite, three on PostgreSQL, or `SECONDS` each.
+pub(crate) fn soak(repository: &Repository) -> Outcome {
+    step("setup PostgreSQL", || postgres::ensure(repository))?;
+    Tool::cargo(&repository.root).args("bench --package erp-server --bench server -- soak").run()
+}
+
 /// The engine in Chromium on a real profile, beside plain IndexedDB. `ROUNDS` and `MANY` make it shorter or longer.
 pub(crate) fn web(repository: &Repository) -> Outcome {
     step("setup", || node::ensure_packages(repository))?;

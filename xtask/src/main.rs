@@ -56,6 +56,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["test", "--quick"] => test::run(&repository, Selection::Quick),
         ["test", suite] if !suite.starts_with('-') => test::run(&repository, Selection::named(suite)?),
         ["bench", "server"] => bench::server(&repository),
+        ["bench", "soak"] => bench::soak(&repository),
         ["bench", "sqlite"] => bench::sqlite(&repository),
         ["bench", "web"] => bench::web(&repository),
         ["sim", rest @ ..] => sim::run(&repository, &sim::parse(rest)?),
@@ -93,6 +94,7 @@ Usage: cargo xtask <task>
   bench web                 the engine in a browser beside plain IndexedDB; ROUNDS=5, MANY=100000
   bench sqlite              the engine on SQLite beside plain rusqlite; the same two variables
   bench server              the server over HTTP beside its stores; ROUNDS=3, MANY=3
+  bench soak                the server's memory and handles under a steady load; SECONDS=180
   generate                  rewrite the files that are generated from Rust types
   wasm                      the web app's engine, into apps/web/engine/pkg
   wasm --conformance        the browser test bundle, into packages/offline-web/conformance/pkg

@@ -41,7 +41,7 @@ fn batch(workspace: &str, first: u64, many: u64) -> String {
 }
 
 /// Sends, and sees to it that as many commands as there are were applied.
-async fn applied(request: RequestBuilder, many: u64) {
+pub(crate) async fn applied(request: RequestBuilder, many: u64) {
     let response = request.send().await.unwrap();
     let status = response.status();
     let text = response.text().await.unwrap();
@@ -59,7 +59,13 @@ impl Clients<'_> {
         post.header("content-type", "application/json").body(body)
     }
 
-    fn commands(&self, client: &Client, workspace: usize, first: u64, many: u64) -> RequestBuilder {
+    pub(crate) fn commands(
+        &self,
+        client: &Client,
+        workspace: usize,
+        first: u64,
+        many: u64,
+    ) -> RequestBuilder {
         let body = batch(&self.tokens[workspace].0, first, many);
         self.post(client, "/sync/commands", workspace, body)
     }

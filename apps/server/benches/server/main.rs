@@ -10,6 +10,7 @@
 
 mod bare;
 mod clients;
+mod soak;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
@@ -258,15 +259,19 @@ impl Site {
         );
     }
 
-    /// The server's resident memory now, and the most it ever had, in MB.
     fn memory(&self) -> (u64, u64) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.server.pid())).unwrap_or_default();
-        let field = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name));
-            line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
-        };
-        (field("VmRSS:"), field("VmHWM:"))
+        memory(self.server.pid())
     }
+}
+
+/// A process's resident memory now, and the most it ever had, in MB.
+fn memory(pid: u32) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
+    };
+    (field("VmRSS:"), field("VmHWM:"))
 }
 
 #[tokio::main]
@@ -276,7 +281,16 @@ async fn main() {
     println!("load before: {}", load().trim());
     let folder = tempfile::tempdir().unwrap();
     let postgres = PrivatePostgres::temporary_on_disk().unwrap();
-    on_postgres(&postgres, &folder.path().join("postgres")).await.measure(rounds, many).await;
-    on_sqlite(&folder.path().join("sqlite")).measure(rounds, many).await;
+    let (in_postgres, in_sqlite) = (folder.path().join("postgres"), folder.path().join("sqlite"));
+    if std::env::args().any(|argument| argument == "soak") {
+        let site = on_sqlite(&in_sqlite);
+        soak::soak(site.name, &site.clients()).await;
+        drop(site);
+        let site = on_postgres(&postgres, &in_postgres).await;
+        soak::soak(site.name, &site.clients()).await;
+    } else {
+        on_postgres(&postgres, &in_postgres).await.measure(rounds, many).await;
+        on_sqlite(&in_sqlite).measure(rounds, many).await;
+    }
     println!("\nload after: {}", load().trim());
 }
