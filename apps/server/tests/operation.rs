@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -181,4 +181,38 @@ async fn another_lineage_needs_a_database_that_no_server_has() {
     let server = ServerProcess::start(&data, &[]);
     let (status, _) = changes(&server, &token, &format!("?since={}", page["next"].as_str().unwrap())).await;
     assert_eq!(status, 410);
+}
+
+#[tokio::test]
+async fn the_dashboard_asks_for_nothing_that_the_metrics_do_not_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(folder.path(), &[]);
+    let token = server.sign_in("ana", "acme").await;
+    let _stream = server.listen(&token).await;
+    for _ in 0..2 {
+        server.send(&token, &[create(1), create(2)]).await.unwrap();
+    }
+    let text = server.get("/metrics").await.text().await.unwrap();
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let held: BTreeSet<&str> = samples.filter_map(|line| line.split(['{', ' ']).next()).collect();
+
+    let dashboard: Value = serde_json::from_str(include_str!("../../../docs/dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let queries: Vec<&str> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
+    let words =
+        queries.iter().flat_map(|query| query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("offline_")).collect();
+    assert!(queries.len() > 8 && asked.len() > 8, "{asked:?}");
+    let missing: Vec<_> = asked.difference(&held).collect();
+    assert!(missing.is_empty(), "{missing:?} of {held:?}");
+    // And every metric is on it.
+    let bases: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let unseen: Vec<_> =
+        bases.iter().filter(|base| !asked.iter().any(|name| name.starts_with(**base))).collect();
+    assert!(unseen.is_empty(), "{unseen:?} is on no panel");
+    for label in ["outcome", "type", "route", "status"] {
+        assert!(text.contains(&format!("{label}=\"")), "{label}");
+    }
 }
