@@ -1,5 +1,5 @@
 use offline_domain::CommandError;
-use offline_protocol::{CommandId, ProblemCode};
+use offline_protocol::{CommandId, MAX_DEPENDS_ON, ProblemCode};
 
 use crate::StoreError;
 
@@ -23,6 +23,12 @@ pub enum EngineError {
     /// A command named in `dependsOn` or `expected.after` is neither in the outbox nor applied.
     #[error("the command {0} that this one comes after is not known here")]
     UnknownDependency(CommandId),
+    /// `dependsOn` names too many commands.
+    #[error("the command names {named} others that it comes after, at most {MAX_DEPENDS_ON} may be named")]
+    TooManyDependencies {
+        /// How many.
+        named: usize,
+    },
     /// There is no such command in the outbox.
     #[error("there is no such command in the outbox")]
     NotFound,
@@ -60,6 +66,7 @@ impl EngineError {
             Self::VersionRequired => ProblemCode::VersionRequired.as_str(),
             Self::TooLarge { .. } => ProblemCode::CommandTooLarge.as_str(),
             Self::UnknownDependency(_) => "unknown-dependency",
+            Self::TooManyDependencies { .. } => "too-many-dependencies",
             Self::NotFound => "not-found",
             Self::NotParked => "not-parked",
             Self::InFlight => "in-flight",

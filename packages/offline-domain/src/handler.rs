@@ -83,6 +83,11 @@ impl Access {
         !matches!(self, Self::Read | Self::Require)
     }
 
+    /// Whether the record may come into being.
+    pub const fn makes(self) -> bool {
+        matches!(self, Self::Create | Self::Upsert)
+    }
+
     /// Whether two commands that touch one record so keep their order, the later one waiting while the earlier one is parked.
     pub const fn keeps_order(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Upsert)

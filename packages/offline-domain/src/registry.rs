@@ -131,6 +131,10 @@ impl Registry {
             return Err(invalid(vec![no_object()]));
         }
         let touches = handler.touches(&payload).map_err(invalid)?;
+        let nowhere = touches.iter().find(|touch| touch.access.makes() && touch.key.id.is_dots());
+        if let Some(touch) = nowhere {
+            return Err(invalid(vec![no_path(&payload, &touch.key)]));
+        }
         Ok(Prepared { handler: Arc::clone(handler), payload, touches })
     }
 
@@ -169,6 +173,18 @@ fn no_object() -> FieldError {
         pointer: String::new(),
         code: "object-required".into(),
         message: "must be a JSON object".into(),
+    }
+}
+
+/// Every client takes `.` and `..` out of a path, so nobody could ask for the record. One that was made before this rule stays what it is.
+fn no_path(payload: &Value, key: &RecordKey) -> FieldError {
+    let named = payload.as_object().into_iter().flatten();
+    let field =
+        named.filter(|(_, value)| value.as_str() == Some(key.id.as_str())).map(|(name, _)| name).next();
+    FieldError {
+        pointer: field.map_or_else(String::new, |name| format!("/{name}")),
+        code: "no-path".into(),
+        message: "must not be . or .., which no path can name".into(),
     }
 }
 

@@ -28,6 +28,23 @@ struct Line {
     amount_minor: i64,
 }
 
+#[test]
+fn no_command_makes_a_record_that_no_path_can_name() {
+    fn prepared<const ACCESS: u8>(id: &str) -> Result<Prepared, CommandError> {
+        let registry = Registry::new().with(Handler::<1, ACCESS>).unwrap();
+        registry.prepare(&"NOTE_PUT_V2".parse().unwrap(), &json!({ "note": id }))
+    }
+    for id in [".", ".."] {
+        for refused in [prepared::<0>(id), prepared::<2>(id)] {
+            let Err(CommandError::InvalidPayload { errors, .. }) = refused else { panic!("{id} was made") };
+            assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_str()), ("/note", "no-path"));
+        }
+        // One that is there since before the rule can be changed and read.
+        assert!(prepared::<1>(id).is_ok() && prepared::<3>(id).is_ok() && prepared::<4>(id).is_ok());
+    }
+    assert!(prepared::<0>("...").is_ok() && prepared::<0>(".a").is_ok());
+}
+
 /// A handler whose policy and access are what the test says.
 struct Handler<const POLICY: u8, const ACCESS: u8>;
 

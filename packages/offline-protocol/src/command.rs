@@ -16,6 +16,12 @@ pub enum Expected {
     After(CommandId),
 }
 
+/// The most commands that [`Command::depends_on`] may name when it is made.
+pub const MAX_DEPENDS_ON: usize = 100;
+
+/// The most that it may name on the wire: what comes behind a command that a person discards inherits what that one named.
+pub const MAX_INHERITED_DEPENDS_ON: usize = 1000;
+
 /// One command on its way to the server. Who sends it is in the token, what it touches is derived from its payload.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
@@ -46,9 +52,11 @@ pub struct Command {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub expected: Option<Expected>,
-    /// Commands of the same author that must have been applied before it, beside those that its lane implies.
+    /// Commands of the same author that must have been applied before it, beside those that its lane implies. At most
+    /// [`MAX_INHERITED_DEPENDS_ON`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<CommandId>>"))]
+    #[cfg_attr(feature = "openapi", schemars(length(max = MAX_INHERITED_DEPENDS_ON)))]
     pub depends_on: Vec<CommandId>,
 }
 

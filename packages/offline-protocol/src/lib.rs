@@ -23,7 +23,7 @@ pub mod typescript;
 mod write;
 
 pub use change::{ChangeTerms, ChangedUpTo, ChangesPage, Cursor, KindChanged, RecordChange};
-pub use command::{Command, CommandBatch, Expected};
+pub use command::{Command, CommandBatch, Expected, MAX_DEPENDS_ON, MAX_INHERITED_DEPENDS_ON};
 pub use command_type::CommandType;
 pub use error::ValueError;
 pub use fingerprint::Fingerprint;

@@ -30,7 +30,8 @@ texts! {
     IdempotencyKey: "What the server recognises a retry by, within (workspace, user).", "pattern": "^[!-~]{1,128}$";
     TraceId: "Ties a command to what the client logged about it.", "pattern": "^[!-~]{1,128}$";
     RecordKind: "What sort of record.", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$";
-    RecordId: "Names a record within its workspace and kind. Made by the client.", "pattern": "^[!\"$-.0->@-~]{1,128}$";
+    RecordId: "Names a record within its workspace and kind. Made by the client; neither . nor ..",
+        "pattern": "^(\\.{0,2}[!\"$--0->@-~]|\\.{3})[!\"$-.0->@-~]*$", "maxLength": 128;
     Cursor: "A place in a workspace's order of changes, opaque to everybody but the server.", "pattern": "^[!-~]{1,256}$";
     CommandType: "The name and version of what a command means.", "pattern": "^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_V[1-9][0-9]{0,8}$",
         "maxLength": 64;

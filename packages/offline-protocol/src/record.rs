@@ -11,10 +11,17 @@ text_type!(
 );
 
 text_type!(
-    /// Names a record within its workspace and kind. Made by the client.
+    /// Names a record within its workspace and kind. Made by the client; new ones are neither `.` nor `..`.
     RecordId, "a record id", "1 to 128 visible ASCII characters without /, ? and #",
     |text| visible_ascii(text, 128) && !text.contains(['/', '?', '#'])
 );
+
+impl RecordId {
+    /// Whether it is `.` or `..`, which clients take out of a path: a record that no path can name, and that no command makes any more.
+    pub fn is_dots(&self) -> bool {
+        matches!(self.as_str(), "." | "..")
+    }
+}
 
 number_type!(
     /// How often a record has been written: 1 after its creation, then without gaps. 0 stands for a record that does not exist.

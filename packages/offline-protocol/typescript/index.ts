@@ -55,7 +55,7 @@ export type CommandType = string;
 export type RecordKind = string;
 
 /**
- * Names a record within its workspace and kind. Made by the client.
+ * Names a record within its workspace and kind. Made by the client; new ones are neither `.` nor `..`.
  */
 export type RecordId = string;
 
@@ -132,7 +132,8 @@ clientTraceId: TraceId,
  */
 expected?: Expected,
 /**
- * Commands of the same author that must have been applied before it, beside those that its lane implies.
+ * Commands of the same author that must have been applied before it, beside those that its lane implies. At most
+ * [`MAX_INHERITED_DEPENDS_ON`].
  */
 dependsOn?: Array<CommandId>, };
 

@@ -1,8 +1,9 @@
 //! One item of a batch, read by itself: what is wrong with it is said with a pointer, and the other items are not concerned.
 
 use offline_protocol::{
-    Command, CommandId, CommandType, DeviceId, Expected, FieldError, IdempotencyKey, Problem, ProblemCode,
-    Seq, Timestamp, TraceId, ValueError, Version, WorkspaceId,
+    Command, CommandId, CommandType, DeviceId, Expected, FieldError, IdempotencyKey,
+    MAX_INHERITED_DEPENDS_ON, Problem, ProblemCode, Seq, Timestamp, TraceId, ValueError, Version,
+    WorkspaceId,
 };
 use serde_json::{Map, Value};
 
@@ -168,6 +169,11 @@ impl Reader {
 
     fn depends_on(&mut self) -> Vec<CommandId> {
         let Some(value) = self.fields.remove("dependsOn") else { return Vec::new() };
+        if value.as_array().is_some_and(|ids| ids.len() > MAX_INHERITED_DEPENDS_ON) {
+            let message = format!("must not name more than {MAX_INHERITED_DEPENDS_ON} commands");
+            self.fail("/dependsOn", "too-many", message);
+            return Vec::new();
+        }
         let read = |value: &Value| {
             let ids = value.as_array()?.iter();
             ids.map(|id| CommandId::new(id.as_str()?).ok()).collect::<Option<Vec<_>>>()
@@ -229,6 +235,23 @@ mod tests {
             assert_eq!(refused.problem.errors[0].pointer, format!("/{field}"));
             assert_eq!(refused.command_id.is_some(), field != "commandId");
         }
+    }
+
+    #[test]
+    fn a_command_names_a_thousand_others_at_most() {
+        let naming = |many: u64| {
+            let mut item = item();
+            let id = |number| json!(format!("01890a5d-ac96-774b-bcce-{number:012x}"));
+            item["dependsOn"] = (1..=many).map(id).collect();
+            read_command(item)
+        };
+        assert_eq!(naming(1000).unwrap().depends_on.len(), 1000);
+        let refused = naming(1001).unwrap_err().problem;
+        assert_eq!(
+            (refused.code, refused.errors[0].code.as_str()),
+            (ProblemCode::InvalidCommand, "too-many")
+        );
+        assert_eq!(refused.errors[0].pointer, "/dependsOn");
     }
 
     #[test]

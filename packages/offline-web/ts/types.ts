@@ -27,7 +27,7 @@ export interface NewCommand<Payload = unknown> {
    * `after` the last of them.
    */
   expected?: Expected;
-  /** Commands that must have been applied before this one, beside those on the same record. */
+  /** Commands that must have been applied before this one, beside those on the same record; 100 at most. */
   dependsOn?: string[];
   /** @default 'strict' */
   durability?: Durability;
@@ -290,7 +290,7 @@ export interface EngineHandle {
 
 export interface OfflineErrorData {
   /**
-   * Stable: a `ProblemCode`, or 'storage-full' | 'storage-unavailable' | 'not-found' | 'not-parked' | 'in-flight' | 'has-dependants' | 'unsynced' |
+   * Stable: a `ProblemCode`, or 'storage-full' | 'storage-unavailable' | 'not-found' | 'not-parked' | 'in-flight' | 'has-dependants' | 'too-many-dependencies' | 'unsynced' |
    * 'closed', or one of the facade's: 'unsupported-browser' | 'engine-unavailable' (its files could not be loaded) | 'listener-failed' |
    * 'token-unavailable' (`getToken` failed) | 'service-worker-failed' | 'cache-failed'.
    */

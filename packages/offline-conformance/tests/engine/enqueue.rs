@@ -75,6 +75,13 @@ fn nonsense_is_refused_with_a_code_and_nothing_is_stored() {
         ),
         (EnqueueRequest::new("THING_UPDATE_V1", thing_update("a", "b")), "version-required"),
         (EnqueueRequest::new("THING_BUMP_V1", thing_bump("a", 1)).depending_on(nobody), "unknown-dependency"),
+        (
+            (0..101).fold(EnqueueRequest::new("THING_BUMP_V1", thing_bump("a", 1)), |request, _| {
+                request.depending_on(nobody)
+            }),
+            "too-many-dependencies",
+        ),
+        (EnqueueRequest::new("THING_CREATE_V1", thing_create("..", "a")), "invalid-payload"),
     ];
     for (request, code) in cases {
         let name = request.command_type.clone();

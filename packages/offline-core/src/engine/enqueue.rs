@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use offline_domain::ConflictPolicy;
 use offline_protocol::{
-    CommandId, DeviceId, Expected, IdempotencyKey, RecordKey, Seq, Timestamp, ToJson, TraceId,
+    CommandId, DeviceId, Expected, IdempotencyKey, MAX_DEPENDS_ON, RecordKey, Seq, Timestamp, ToJson, TraceId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,6 +122,10 @@ impl Inner {
             (ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven, Some(_)) => Chain::AfterOwn,
             _ => Chain::AsGiven,
         };
+        let named = request.depends_on.len();
+        if named > MAX_DEPENDS_ON {
+            return Err(EngineError::TooManyDependencies { named });
+        }
         let now = self.ports.clock.now();
         let client_trace_id = match request.client_trace_id {
             Some(id) => id,

@@ -211,3 +211,42 @@ fn record(row: &Row) -> Result<ChangedRecord, Failure> {
         data: column(row, 6, "record")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use private_postgres::PrivatePostgres;
+    use tokio_postgres::NoTls;
+
+    use super::*;
+
+    /// The steps of the plan for a page from the middle of 20,000 records, as a client's connection is given it.
+    async fn plan(client: &tokio_postgres::Client, kinds: &[&str]) -> String {
+        client.batch_execute(&format!("RESET ALL; {BEGIN}")).await.unwrap();
+        let explain = format!("EXPLAIN {CHANGED}");
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&"acme", &10_000_i64, &kinds, &i64::MAX, &1001_i64, &4_000_000_i64];
+        let rows = client.query(&explain, &parameters).await.unwrap();
+        client.batch_execute("COMMIT").await.unwrap();
+        rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
+    }
+
+    #[tokio::test]
+    async fn a_page_of_changes_is_read_in_the_order_of_the_index_whatever_the_statistics_say() {
+        let postgres = PrivatePostgres::temporary().unwrap();
+        let url = postgres.url("postgres");
+        drop(PostgresStore::open(&url).await.unwrap());
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let fill = "ALTER TABLE offline.record SET (autovacuum_enabled = off); \
+            INSERT INTO offline.record SELECT 'acme', 'expense', 'e' || i, 1, '{}', 'ana', 0, i FROM generate_series(1, 20000) i";
+        client.batch_execute(fill).await.unwrap();
+        for statistics in ["", "ANALYZE offline.record"] {
+            client.batch_execute(statistics).await.unwrap();
+            for kinds in [&[][..], &["expense"]] {
+                let plan = plan(&client, kinds).await;
+                assert!(plan.contains("Index Scan using record_changes"), "{plan}");
+                assert!(!plan.contains("Sort") && !plan.contains("Seq Scan on"), "{plan}");
+            }
+        }
+    }
+}

@@ -273,3 +273,20 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<ChangedRecord>> {
     };
     Ok(read())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_changes_is_read_in_the_order_of_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.sqlite");
+        drop(SqliteStore::open(&file).unwrap());
+        let connection = Connection::open(&file).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {CHANGED}")).unwrap();
+        let steps = statement.query_map(params!["acme", 10_000, "", 0, 1001], |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert_eq!(steps, ["SEARCH record USING INDEX record_changes (workspace_id=? AND change_seq>?)"]);
+    }
+}

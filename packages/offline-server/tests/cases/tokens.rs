@@ -401,6 +401,19 @@ async fn a_key_set_in_a_file_is_read_again_too() {
     assert_eq!(status(&server, &new.token("new")).await, 200);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_key_set_whose_server_says_nothing_is_given_up_after_five_seconds() {
+    // It takes connections, and nobody reads them. Time passes when nothing else happens.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", silent.local_addr().unwrap());
+    let begun = tokio::time::Instant::now();
+    let clock: Arc<dyn offline_server::Clock> = Arc::new(offline_server::SystemClock);
+    let given_up = KeySet::open(&url, clock).await.unwrap_err();
+    let KeyError::Fetch(error) = &given_up else { panic!("{given_up:?}") };
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(begun.elapsed().as_secs(), 5);
+}
+
 #[tokio::test]
 async fn a_set_is_not_fetched_from_where_others_could_change_it() {
     let clock: Arc<dyn offline_server::Clock> = Arc::new(offline_server::SystemClock);
