@@ -10,6 +10,7 @@
 
 mod bare;
 mod clients;
+mod pgbench;
 mod soak;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -290,6 +291,7 @@ async fn main() {
         soak::soak(site.name, &site.clients()).await;
     } else {
         on_postgres(&postgres, &in_postgres).await.measure(rounds, many).await;
+        pgbench::batches(&postgres, "bare", rounds, many);
         on_sqlite(&in_sqlite).measure(rounds, many).await;
     }
     println!("\nload after: {}", load().trim());
