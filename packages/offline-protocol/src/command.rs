@@ -52,8 +52,7 @@ pub struct Command {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub expected: Option<Expected>,
-    /// Commands of the same author that must have been applied before it, beside those that its lane implies. At most
-    /// [`MAX_INHERITED_DEPENDS_ON`].
+    /// Commands of the same author that must have been applied before it, beside those that its lane implies; at most 1,000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<CommandId>>"))]
     #[cfg_attr(feature = "openapi", schemars(length(max = MAX_INHERITED_DEPENDS_ON)))]

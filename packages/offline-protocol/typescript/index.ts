@@ -132,8 +132,7 @@ clientTraceId: TraceId,
  */
 expected?: Expected,
 /**
- * Commands of the same author that must have been applied before it, beside those that its lane implies. At most
- * [`MAX_INHERITED_DEPENDS_ON`].
+ * Commands of the same author that must have been applied before it, beside those that its lane implies; at most 1,000.
  */
 dependsOn?: Array<CommandId>, };
 

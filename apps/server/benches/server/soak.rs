@@ -29,12 +29,12 @@ pub(crate) async fn soak(name: &str, clients: &Clients<'_>) {
     println!("\n{name}: {WORKSPACES} clients, {STREAMS} idle streams of events, {seconds} s");
     println!("  {:>9} {:>10} {:>10} {:>9}", "seconds", "commands", "memory MB", "handles");
     let (sent, mut samples) = (AtomicU64::new(0), Vec::new());
-    let (begun, until) = (Instant::now(), Instant::now() + Duration::from_secs(seconds));
     // Each is open until it is dropped.
     let mut streams = Vec::new();
     for _ in 0..STREAMS {
         streams.push(clients.server.listen(&clients.tokens[HEARD].1).await);
     }
+    let (begun, until) = (Instant::now(), Instant::now() + Duration::from_secs(seconds));
     let load = join_all((0..WORKSPACES).map(|workspace| client(clients, workspace, until, &sent)));
     let sampling = async {
         let mut ticks = tokio::time::interval(Duration::from_secs((seconds / 36).max(1)));
