@@ -31,6 +31,10 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+/// A quarter of the time goes into memory that is taken and given back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many worlds `cargo test` lives through, and `cargo xtask test`, which builds with optimisation.
 const SEEDS: u64 = if cfg!(debug_assertions) { 40 } else { 20_000 };
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use offline_core::{
-    Dependants, Durability, EngineError, EnqueueRequest, OutboxCommand, Signal, Status, Unsynced,
+    Dependants, Durability, EngineError, EnqueueRequest, JournalEntry, OutboxCommand, OutboxEntry, Signal,
+    Status, Unsynced,
 };
-use offline_protocol::{CommandId, Expected, RecordKey, TraceId, Version};
+use offline_domain::Registry;
+use offline_protocol::{CommandId, Expected, RecordKey, RecordSnapshot, TraceId, Version};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,6 +23,15 @@ use crate::{
 /// Records that everybody of a workspace writes, and that one device alone does.
 const SHARED_ITEMS: usize = 5;
 const PRIVATE_ITEMS: usize = 4;
+
+/// What is read once for all that is checked when a person looks.
+struct View {
+    registry: Registry,
+    entries: Vec<OutboxEntry>,
+    journal: Vec<JournalEntry>,
+    /// What the server holds now.
+    now: Vec<(RecordKey, RecordSnapshot)>,
+}
 
 impl World {
     /// A name of an item, with whether it is the device's own.
@@ -181,45 +192,46 @@ impl World {
 
     /// A person reads the records afresh, and what he is shown is checked (I7).
     pub(crate) fn look(&mut self, place: Place) {
-        self.check_own(place);
-        let workspace = self.devices[place].workspace.clone();
-        self.devices[place].seen = self.backend.snapshot(&workspace);
-        self.check_fresh(place);
+        let device = &self.devices[place];
+        let view = View {
+            registry: registry(self.release, &Arc::default()),
+            entries: shown::entries(device.disk.outbox()),
+            journal: device.disk.journal(),
+            now: self.backend.snapshot(&device.workspace),
+        };
+        self.check_own(place, &view);
+        self.devices[place].seen = self.check_fresh(place, view);
     }
 
     /// With what the server says now, he is shown that with his own commands on top.
-    pub(crate) fn check_fresh(&self, place: Place) {
-        let device = &self.devices[place];
-        let (seen, outbox) = (self.backend.snapshot(&device.workspace), device.disk.outbox());
-        let registry = registry(self.release, &Arc::default());
+    fn check_fresh(&self, place: Place, view: View) -> Vec<(RecordKey, RecordSnapshot)> {
+        let View { registry, entries, mut journal, now } = view;
+        let workspace = &self.devices[place].workspace;
         // A list does not tell of a deletion, so an own command in the journal brings the record back. This is known, and left out.
-        let mut journal = device.disk.journal();
-        journal.retain(|entry| {
-            !entry.command.touches.iter().any(|key| self.backend.is_deleted(&device.workspace, key))
-        });
-        let shown = shown::shown(&registry, &seen, &outbox, &journal);
-        let expected = shown::expected(&seen, &outbox);
+        journal
+            .retain(|entry| !entry.command.touches.iter().any(|key| self.backend.is_deleted(workspace, key)));
+        let shown = shown::shown(&registry, &now, &entries, &journal);
+        let expected = shown::expected(&now, &entries);
         for (key, content) in shown {
             let right = expected.get(&key).cloned().flatten();
             self.shared.check(content == right, || {
                 format!("I7: p{place} is shown {content:?} as {key} and it should be {right:?}")
             });
         }
+        now
     }
 
     /// Whatever he last read: his own records are shown as his commands have made them.
-    fn check_own(&self, place: Place) {
+    fn check_own(&self, place: Place, view: &View) {
         let device = &self.devices[place];
-        let outbox = device.disk.outbox();
-        let registry = registry(self.release, &Arc::default());
-        let shown = shown::shown(&registry, &device.seen, &outbox, &device.disk.journal());
-        let expected = shown::expected(&self.backend.snapshot(&device.workspace), &outbox);
-        let journal = device.disk.journal();
+        let shown = shown::shown(&view.registry, &device.seen, &view.entries, &view.journal);
+        let expected = shown::expected(&view.now, &view.entries);
         let model = self.shared.model();
         // What the model cannot know: given up, deleted, or done already though not settled; and all that such a record flows into.
         let mut unknown = model.places[place].muddied.clone();
-        let settled = journal.iter().map(|entry| &entry.command);
-        for command in settled.chain(&outbox).chain(&outbox) {
+        let settled = view.journal.iter().map(|entry| &entry.command);
+        let unsettled = || view.entries.iter().map(|entry| &entry.command);
+        for command in settled.chain(unsettled()).chain(unsettled()) {
             let done = model.done(&device.workspace, &device.user, command.command_id).is_some();
             let on_way = done && command.status != Status::Succeeded;
             let touches = &command.touches;

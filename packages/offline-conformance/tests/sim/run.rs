@@ -5,21 +5,25 @@ use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
 use crate::{
     chaos::{Chaos, cast},
     finish,
+    server::Backend,
     world::World,
 };
 
 /// How a run ended.
 pub(crate) struct Ended {
-    /// Turns taken, and all that the server holds: two runs of one seed have the same.
+    /// Turns taken, and the server with what it holds: two runs of one seed have the same.
     pub(crate) turns: u64,
-    pub(crate) left: String,
+    pub(crate) backend: Arc<Backend>,
     pub(crate) failure: Option<String>,
     pub(crate) story: Vec<String>,
 }
@@ -41,8 +45,8 @@ pub(crate) fn live_in(mut world: World, happens: impl FnOnce(&mut World)) -> End
         let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         shared.fail(|| format!("a panic: {}", said.unwrap_or_default()));
     }
-    let (turns, left) = (world.turns, world.backend.dump());
-    Ended { turns, left, failure: shared.failure(), story: shared.story() }
+    let (turns, backend) = (world.turns, Arc::clone(&world.backend));
+    Ended { turns, backend, failure: shared.failure(), story: shared.story() }
 }
 
 fn again(seed: u64, failure: &str) -> String {
@@ -63,7 +67,7 @@ pub(crate) fn seeds(seeds: Range<u64>) -> Result<(), String> {
 pub(crate) fn repeats() -> Result<(), String> {
     for seed in 0..10 {
         let (first, second) = (live(seed, false), live(seed, true));
-        if (first.turns, &first.left) != (second.turns, &second.left) {
+        if (first.turns, first.backend.dump()) != (second.turns, second.backend.dump()) {
             return Err(format!("seed {seed} took {} turns, and then {}", first.turns, second.turns));
         }
     }

@@ -211,6 +211,11 @@ impl Backend {
         record.is_some_and(|record| record.data.is_none())
     }
 
+    /// A copy of all that is stored, to compare with.
+    pub(crate) fn copy(&self) -> HashMap<WorkspaceId, Rows> {
+        locked(&self.disk.state).workspaces.clone()
+    }
+
     /// All that is stored, to the byte.
     pub(crate) fn dump(&self) -> String {
         let state = locked(&self.disk.state);
@@ -246,8 +251,8 @@ struct Tables {
     odds: usize,
 }
 
-#[derive(Default)]
-struct Rows {
+#[derive(Default, Clone, PartialEq)]
+pub(crate) struct Rows {
     records: Records,
     receipts: HashMap<(UserId, IdempotencyKey), Receipt>,
     applied: HashMap<(UserId, CommandId), Receipt>,

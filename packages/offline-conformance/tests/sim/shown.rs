@@ -12,27 +12,30 @@ use crate::commands::item;
 
 type Contents = BTreeMap<RecordKey, Option<Value>>;
 
+/// The commands as the overlay takes them; what they wait behind makes no difference to the content.
+pub(crate) fn entries(outbox: Vec<OutboxCommand>) -> Vec<OutboxEntry> {
+    outbox.into_iter().map(|command| OutboxEntry { command, held_by: None }).collect()
+}
+
 /// What the overlay shows of the items that commands touch.
 pub(crate) fn shown(
     registry: &Registry,
     seen: &[(RecordKey, RecordSnapshot)],
-    outbox: &[OutboxCommand],
+    entries: &[OutboxEntry],
     journal: &[offline_core::JournalEntry],
 ) -> Contents {
     let kind = RecordKind::new("item").expect("BUG: a kind");
     let records: Vec<_> =
         seen.iter().filter(|(key, _)| key.kind == kind).map(|(_, snapshot)| snapshot.clone()).collect();
-    let entry = |command: &OutboxCommand| OutboxEntry { command: command.clone(), held_by: None };
-    let entries: Vec<_> = outbox.iter().map(entry).collect();
-    let drawn = overlay(registry, &kind, &records, &entries, journal);
+    let drawn = overlay(registry, &kind, &records, entries, journal);
     drawn.into_iter().map(|record| (RecordKey::new(kind.clone(), record.id), record.data)).collect()
 }
 
 /// What it should show: the contents with the commands on top.
-pub(crate) fn expected(seen: &[(RecordKey, RecordSnapshot)], outbox: &[OutboxCommand]) -> Contents {
+pub(crate) fn expected(seen: &[(RecordKey, RecordSnapshot)], entries: &[OutboxEntry]) -> Contents {
     let content = |(key, snapshot): &(RecordKey, RecordSnapshot)| (key.clone(), Some(snapshot.data.clone()));
     let mut contents: Contents = seen.iter().map(content).collect();
-    for command in outbox {
+    for OutboxEntry { command, .. } in entries {
         draw(&mut contents, command.command_type.as_str(), &command.payload);
     }
     contents

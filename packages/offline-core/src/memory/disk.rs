@@ -78,7 +78,9 @@ impl Disk {
         match query {
             OutboxQuery::Seq { after, limit } => {
                 let first = after.map_or(Seq::FIRST, Seq::next);
-                self.outbox.range(first..).take(*limit).map(|(_, command)| command.clone()).collect()
+                let mut commands = Vec::with_capacity(self.outbox.len().min(*limit));
+                commands.extend(self.outbox.range(first..).take(*limit).map(|(_, command)| command.clone()));
+                commands
             }
             OutboxQuery::Ids(ids) => {
                 let seqs: BTreeSet<_> = ids.iter().filter_map(|id| self.places.get(id)).collect();
