@@ -6,8 +6,8 @@ use crate::failure::{Failure, Outcome};
 use crate::process::Tool;
 use crate::repository::Repository;
 
-/// Says to this program that cargo calls it in place of rustc, to compile the workspace's crates with planted bugs.
-const PLANTING: &str = "XTASK_PLANTING";
+/// Says to this program that cargo calls it in place of rustc, and with which flags it is to pass on.
+const FLAGS: &str = "XTASK_RUSTC_FLAGS";
 
 /// What the simulator is to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,35 +35,45 @@ pub(crate) fn parse<'a>(words: &[&'a str]) -> Outcome<Run<'a>> {
 
 /// Builds the simulator with optimisation and runs it.
 pub(crate) fn run(repository: &Repository, run: &Run<'_>) -> Outcome {
-    let tool = simulator(repository).arg("--");
+    let tool = simulator(repository)?.arg("--");
     match run {
         Run::Seeds(count, first) => tool.arg("--seeds").arg(count).arg("--from").arg(first).run(),
         Run::Seed(seed) => tool.arg("--seed").arg(seed).run(),
-        Run::Planted => planting(tool)?.arg("--planted").run(),
+        Run::Planted => planted(repository)?.run(),
     }
 }
 
 /// The simulator as a test; arguments for it come after `--`.
-pub(crate) fn simulator(repository: &Repository) -> Tool {
-    Tool::cargo(&repository.root).args("test --release --package offline-conformance --test sim")
+pub(crate) fn simulator(repository: &Repository) -> Outcome<Tool> {
+    Ok(Tool::cargo(&repository.root).args("test --release --package offline-conformance --test sim"))
 }
 
-/// With planted bugs in the workspace's crates, and in no other: cargo calls this program for these, which passes on to rustc. So the
+/// The simulator with planted bugs, each of which it has to find.
+pub(crate) fn planted(repository: &Repository) -> Outcome<Tool> {
+    Ok(compiling_with(simulator(repository)?, "--cfg planted")?.args("-- --planted"))
+}
+
+/// With more flags for the workspace's crates, and for no other: cargo calls this program for these, which passes on to rustc. So the
 /// dependencies are those of any other build.
-fn planting(tool: Tool) -> Outcome<Tool> {
-    let own = std::env::current_exe().map_err(|error| {
-        Failure::new(format!("this program cannot find itself: {error}"), "Start it by `cargo xtask`.")
-    })?;
-    Ok(tool.env("RUSTC_WORKSPACE_WRAPPER", own).env(PLANTING, "1"))
+pub(crate) fn compiling_with(tool: Tool, flags: &str) -> Outcome<Tool> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("this program cannot be found or copied: {error}"), "Start it by `cargo xtask`.")
+    };
+    let own = std::env::current_exe().map_err(failed)?;
+    // Cargo knows builds apart by the name of what it calls, and not by what that is told.
+    let name = flags.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let named = own.with_file_name(format!("xtask-compiling-{name:x}"));
+    std::fs::copy(&own, &named).map_err(failed)?;
+    Ok(tool.env("RUSTC_WORKSPACE_WRAPPER", named).env(FLAGS, flags))
 }
 
-/// When cargo has called this program in place of rustc: passes on, with the cfg that plants the bugs.
+/// When cargo has called this program in place of rustc: passes on, with the flags that [`compiling_with`] wants.
 pub(crate) fn as_compiler(arguments: &[String]) -> Option<Outcome> {
-    std::env::var_os(PLANTING)?;
+    let flags = std::env::var(FLAGS).ok()?;
     let (rustc, rest) = arguments.split_first()?;
     let failure = |why: String| Failure::new(why, "The lines above say why.");
     // Not a `Tool`: rustc must see every variable that cargo sets for it.
-    Some(match Command::new(rustc).args(rest).args(["--cfg", "planted"]).status() {
+    Some(match Command::new(rustc).args(rest).args(flags.split_whitespace()).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(failure(format!("rustc failed ({status})"))),
         Err(error) => Err(failure(format!("rustc could not be started: {error}"))),

@@ -25,7 +25,7 @@ struct Suite {
     /// Fewer tests than this are a failure.
     fewest: u64,
     needs: Needs,
-    command: fn(&Repository) -> Tool,
+    command: fn(&Repository) -> Outcome<Tool>,
 }
 
 /// What is built before a suite runs.
@@ -47,7 +47,7 @@ enum Needs {
 }
 
 /// Every suite, in the order in which they run. A new suite is a new entry here, and nothing else.
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "rust",
         about: "all Rust tests that need no browser",
@@ -67,6 +67,15 @@ const SUITES: [Suite; 7] = [
         command: sim::simulator,
     },
     Suite {
+        name: "planted",
+        about: "the simulator finds each of 20 bugs that are planted",
+        home: "packages/offline-conformance/tests/sim/planted.rs",
+        runner: Runner::Cargo,
+        fewest: 20,
+        needs: Needs::Nothing,
+        command: sim::planted,
+    },
+    Suite {
         name: "api",
         about: "Schemathesis tries what docs/openapi.json promises, against the real server",
         home: "apps/server/schemathesis/run.py",
@@ -74,8 +83,8 @@ const SUITES: [Suite; 7] = [
         fewest: 2000,
         needs: Needs::Api,
         command: |repository| {
-            Tool::new(repository.target.join("schemathesis/bin/python"), &repository.root)
-                .arg("apps/server/schemathesis/run.py")
+            let python = repository.target.join("schemathesis/bin/python");
+            Ok(Tool::new(python, &repository.root).arg("apps/server/schemathesis/run.py"))
         },
     },
     Suite {
@@ -85,7 +94,7 @@ const SUITES: [Suite; 7] = [
         runner: Runner::Vitest,
         fewest: 1,
         needs: Needs::Engine,
-        command: |repository| npm(repository).args("run test --workspaces --if-present"),
+        command: |repository| Ok(npm(repository).args("run test --workspaces --if-present")),
     },
     Suite {
         name: "conformance",
@@ -94,7 +103,7 @@ const SUITES: [Suite; 7] = [
         runner: Runner::Playwright,
         fewest: 1,
         needs: Needs::Conformance,
-        command: |repository| npm(repository).args("run e2e --workspace packages/offline-web"),
+        command: |repository| Ok(npm(repository).args("run e2e --workspace packages/offline-web")),
     },
     Suite {
         name: "e2e",
@@ -103,7 +112,7 @@ const SUITES: [Suite; 7] = [
         runner: Runner::Playwright,
         fewest: 1,
         needs: Needs::App,
-        command: |repository| npm(repository).args("run e2e --workspace erp-web"),
+        command: |repository| Ok(npm(repository).args("run e2e --workspace erp-web")),
     },
     Suite {
         name: "browsers",
@@ -112,7 +121,7 @@ const SUITES: [Suite; 7] = [
         runner: Runner::Playwright,
         fewest: 1,
         needs: Needs::OtherBrowsers,
-        command: |repository| npm(repository).args("run e2e:browsers --workspace packages/offline-web"),
+        command: |repository| Ok(npm(repository).args("run e2e:browsers --workspace packages/offline-web")),
     },
 ];
 
@@ -213,7 +222,7 @@ impl Suite {
 
     /// Builds what the suite needs and returns the command that runs it.
     fn prepare(&self, repository: &Repository) -> Outcome<Tool> {
-        let tool = (self.command)(repository);
+        let tool = (self.command)(repository)?;
         if self.needs == Needs::Nothing {
             return Ok(tool);
         }
@@ -269,9 +278,9 @@ impl Suite {
     }
 }
 
-fn rust(repository: &Repository) -> Tool {
+fn rust(repository: &Repository) -> Outcome<Tool> {
     let cargo = Tool::cargo(&repository.root).args("test --workspace --no-fail-fast");
-    BROWSER_CRATES.iter().fold(cargo, |cargo, name| cargo.arg("--exclude").arg(name))
+    Ok(BROWSER_CRATES.iter().fold(cargo, |cargo, name| cargo.arg("--exclude").arg(name)))
 }
 
 #[cfg(test)]
@@ -298,13 +307,13 @@ mod tests {
         let quick =
             SUITES.iter().enumerate().filter(|(index, suite)| Selection::Quick.includes(*index, suite));
         let names: Vec<_> = quick.map(|(_, suite)| suite.name).collect();
-        assert_eq!(names, ["rust", "sim", "api", "vitest"]);
+        assert_eq!(names, ["rust", "sim", "planted", "api", "vitest"]);
     }
 
     #[test]
     fn an_unknown_suite_is_a_usage_error_that_names_the_suites() {
         let failure = Selection::named("nonsense").unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(failure.to_string().contains("rust, sim, api, vitest, conformance, e2e"));
+        assert!(failure.to_string().contains("rust, sim, planted, api, vitest, conformance, e2e"));
     }
 }

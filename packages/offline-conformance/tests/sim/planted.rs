@@ -1,7 +1,14 @@
 //! Whether the simulator finds bugs that are there: each planted in its turn, and the number of worlds until one of them shows it.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
+use libtest_mimic::{Arguments, Trial};
 use offline_protocol::planted::{Bug, plant};
 
 use crate::run::{cores, live};
@@ -35,10 +42,6 @@ const PATIENCE: u64 = 8000;
 
 /// How many worlds, from this one on, until the bug is found; with what was said then.
 fn hunt(first: u64) -> Option<(u64, String)> {
-    use std::sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    };
     let (next, found) = (AtomicU64::new(0), Mutex::new(None::<(u64, String)>));
     let work = || {
         loop {
@@ -59,29 +62,30 @@ fn hunt(first: u64) -> Option<(u64, String)> {
     found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// One test a bug, with a table of the medians after them.
 pub(crate) fn report() -> ExitCode {
-    let mut all = true;
-    println!("{:<26} {:>6}  first said", "planted bug", "median");
-    for bug in BUGS {
-        plant(Some(bug));
-        let mut found: Vec<_> = (0..HUNTS).filter_map(|hunt_at| hunt(1_000_000 * (hunt_at + 1))).collect();
-        found.sort();
-        let name = format!("{bug:?}");
-        match found.get(HUNTS as usize / 2).filter(|_| found.len() == HUNTS as usize) {
-            Some((seeds, said)) => {
-                println!("{name:<26} {seeds:>6}  {}", said.split(':').next().unwrap_or(said))
-            }
-            None => {
-                all = false;
-                println!("{name:<26} found in {} of {HUNTS} hunts over {PATIENCE} seeds", found.len());
-            }
-        }
-    }
-    plant(None);
-    if all {
-        println!("{} of {} planted bugs are found", BUGS.len(), BUGS.len());
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let trial = |bug: Bug| {
+        Trial::test(format!("planted::{bug:?}_is_found"), move || {
+            plant(Some(bug));
+            let mut found: Vec<_> = (1..=HUNTS).filter_map(|hunt_at| hunt(1_000_000 * hunt_at)).collect();
+            plant(None);
+            found.sort();
+            // A hunt that finds nothing takes longer than all others: as long as most find it, there is a median.
+            let Some((worlds, said)) = found.get(HUNTS as usize / 2) else {
+                return Err(
+                    format!("found in {} of {HUNTS} hunts over {PATIENCE} worlds", found.len()).into()
+                );
+            };
+            let (of, told) = (found.len(), said.split(':').next().unwrap_or(said));
+            LINES.lock().unwrap().push(format!("{:<26} {worlds:>6} {of:>5}  {told}", format!("{bug:?}")));
+            Ok(())
+        })
+    };
+    // A planted bug is the whole program's, and a hunt takes all cores.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::default() };
+    let conclusion = libtest_mimic::run(&arguments, BUGS.map(trial).into());
+    println!("{:<26} {:>6} {:>5}  told by", "planted bug", "worlds", "hunts");
+    LINES.lock().unwrap().iter().for_each(|line| println!("{line}"));
+    conclusion.exit_code()
 }
