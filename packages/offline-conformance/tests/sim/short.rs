@@ -14,12 +14,15 @@ use offline_protocol::{Expected, UserId, Version, WorkspaceId};
 use serde_json::json;
 
 use crate::{
+    commands::Release,
     dice::Dice,
     executor::Owner,
     finish,
     model::Place,
+    net::{Edge, Way},
     person::acknowledge,
     run::live_in,
+    shared::locked,
     world::{Owners, World},
 };
 
@@ -40,11 +43,24 @@ pub(crate) enum Step {
     /// Discards what is parked; what waits behind it stays.
     DiscardAlone,
     Wipe,
+    /// A second tab is opened.
+    Tab,
+    /// Nothing leaves the device.
+    Cut,
+    /// The server is overloaded, and says so.
+    Storm,
+    /// The network and the server are well again.
+    Fair,
+    /// A new release of the server, and of the pages that are opened from then on.
+    Deploy,
 }
 
-use Step::{Add, Create, Delete, DiscardAlone, DiscardParked, Move, Other, Refused, RetryParked, Set, Wipe};
+use Step::{
+    Add, Create, Cut, Delete, Deploy, DiscardAlone, DiscardParked, Fair, Move, Other, Refused, RetryParked,
+    Set, Storm, Tab, Wipe,
+};
 
-const DAYS: [(&str, &[Step]); 10] = [
+const DAYS: [(&str, &[Step]); 40] = [
     ("one_command", &[Create]),
     ("a_lane_of_edits", &[Create, Set, Set, Set]),
     ("two_records", &[Create, Add, Move, Add]),
@@ -55,6 +71,36 @@ const DAYS: [(&str, &[Step]); 10] = [
     ("a_refusal_that_is_given_up_alone", &[Refused, Set, DiscardAlone]),
     ("a_conflict_that_is_retried", &[Create, Other, Set, Set, RetryParked]),
     ("a_logout", &[Create, Add, Wipe, Create]),
+    ("an_addition_to_nothing", &[Add]),
+    ("an_edit_of_nothing", &[Set]),
+    ("a_deletion_of_nothing", &[Delete]),
+    ("a_creation_twice", &[Create, Create]),
+    ("additions", &[Create, Add, Add, Add]),
+    ("a_move_to_nothing", &[Create, Move, Add]),
+    ("a_new_creation_behind_a_deletion", &[Create, Delete, Create]),
+    ("an_edit_behind_a_deletion", &[Create, Delete, Set]),
+    ("an_edit_of_what_another_one_edits", &[Create, Other, Set]),
+    ("an_edit_of_what_another_one_would_have_made", &[Other, Create, Set]),
+    ("a_conflict_that_is_given_up", &[Create, Other, Set, Set, DiscardParked]),
+    ("a_conflict_that_is_given_up_alone", &[Create, Other, Set, Set, Add, DiscardAlone]),
+    ("a_conflict_with_a_dependant_that_is_retried", &[Create, Other, Set, Set, Add, RetryParked]),
+    ("a_deletion_in_conflict", &[Create, Other, Delete, Delete, RetryParked]),
+    ("two_refusals_that_are_retried", &[Refused, Refused, RetryParked, RetryParked]),
+    ("a_refusal_that_is_retried_and_edited", &[Refused, RetryParked, Set]),
+    ("a_refusal_with_a_lane_behind_it", &[Refused, Set, Add, Add, RetryParked]),
+    ("a_refusal_that_is_given_up_and_made_again", &[Refused, DiscardParked, Create]),
+    ("a_logout_with_something_parked", &[Refused, Wipe, RetryParked]),
+    ("a_logout_at_once", &[Create, Wipe]),
+    ("two_logouts", &[Create, Wipe, Wipe, Create]),
+    ("a_creation_without_a_network", &[Cut, Create, Fair]),
+    ("edits_without_a_network", &[Create, Cut, Add, Set, Fair]),
+    ("a_refusal_after_a_time_without_a_network", &[Cut, Refused, Set, Fair, RetryParked]),
+    ("a_conflict_after_a_time_without_a_network", &[Create, Cut, Set, Other, Set, Fair, RetryParked]),
+    ("a_storm", &[Create, Storm, Add, Add, Fair]),
+    ("a_second_tab", &[Create, Tab, Add, Set]),
+    ("a_second_tab_without_a_network", &[Cut, Create, Tab, Add, Fair, Add]),
+    ("a_deploy", &[Create, Add, Deploy, Add]),
+    ("a_deploy_with_something_in_the_outbox", &[Create, Cut, Add, Deploy, Add, Fair]),
 ];
 
 /// Who dies.
@@ -171,6 +217,23 @@ pub(crate) fn settle_up(world: &mut World) {
     finish::check_all(world);
 }
 
+/// What nobody does with a command.
+fn happen(world: &mut World, step: Step) {
+    match step {
+        Tab => drop(world.open(0)),
+        Cut => locked(&world.net.lines[0]).weather.way = Way::Cut,
+        Storm => *locked(&world.net.edge) = Edge { storm: 100, ..Edge::default() },
+        Fair => {
+            locked(&world.net.lines[0]).weather.way = Way::Open;
+            *locked(&world.net.edge) = Edge::default();
+        }
+        _ => {
+            world.backend.deploy(Release::Second);
+            world.release = Release::Second;
+        }
+    }
+}
+
 /// Does the next thing on the first device (or the other one).
 pub(crate) fn do_one(world: &mut World, step: Step) {
     let place: Place = usize::from(matches!(step, Other));
@@ -209,6 +272,10 @@ pub(crate) fn do_one(world: &mut World, step: Step) {
         }
         Wipe => {
             world.log_out(number);
+            return;
+        }
+        Tab | Cut | Storm | Fair | Deploy => {
+            happen(world, step);
             return;
         }
     };
