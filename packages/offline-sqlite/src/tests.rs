@@ -1,11 +1,14 @@
-//! What SQLite alone can show: a full disk, a damaged row, a newer schema, and a large outbox.
+//! What SQLite alone can show: a full disk, a damaged row, an older and a newer schema, and a large outbox.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use offline_conformance::samples::{command, commands, id, nasty_payload, seq, thing};
-use offline_core::{Durability, OutboxQuery, OutboxStore, StoreError, Unsynced};
-use offline_protocol::{DeviceId, UserId, WorkspaceId};
+use offline_conformance::samples::{at, chained, command, commands, id, nasty_payload, seq, thing};
+use offline_core::{
+    Applied, Change, Counts, Durability, Fence, Flight, FlightId, JournalQuery, LeaseStore, OutboxCommand,
+    OutboxQuery, OutboxStore, Settlement, StoreError, Takeover, Unsynced,
+};
+use offline_protocol::{ChangeSeq, DeviceId, Expected, UserId, WorkspaceId};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -86,6 +89,69 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     assert!(matches!(refused, Err(StoreError::TooNew { found: 99, known: 1 })), "{refused:?}");
     raw(folder.path()).pragma_update(None, "user_version", 1).unwrap();
     assert_eq!(open(folder.path()).counts().await.unwrap().pending, 1);
+}
+
+#[tokio::test]
+async fn what_a_program_with_the_first_schema_left_is_all_there_and_goes_on() {
+    let folder = TempDir::new().unwrap();
+    raw(folder.path()).execute_batch(include_str!("../golden/schema-1.sql")).unwrap();
+    let store = open(folder.path());
+    assert_eq!(store.device_id().as_str(), "device-1");
+    assert_eq!(store.counts().await.unwrap(), Counts { pending: 1, in_flight: 1, failed: 1, conflict: 1 });
+    let journal = store.journal(JournalQuery::Latest { limit: 10 }).await.unwrap();
+    assert_eq!(journal.iter().map(|entry| entry.command.command_id).collect::<Vec<_>>(), [id(2), id(1)]);
+    // Whoever held the lease is gone; the next fence is greater than his, and what he had in a flight comes back.
+    let lease =
+        store.acquire("new", at(0), Duration::from_secs(30), Takeover::Always).await.unwrap().unwrap();
+    assert_eq!(lease.fence, Fence(8));
+    assert_eq!(store.recover(lease.fence).await.unwrap(), [id(6)]);
+    let all = store.list(OutboxQuery::Seq { after: None, limit: 10 }).await.unwrap();
+    assert_eq!(all.iter().map(|command| command.command_id).collect::<Vec<_>>(), [3, 4, 5, 6].map(id));
+    assert!(all[1].last_error.is_some() && all[2].conflict.is_some());
+    // An own command follows the latest one on its record, and one that was settled is known again.
+    let appended = store.append(vec![chained(7, &["a"], None)], Durability::Strict).await.unwrap();
+    assert_eq!((appended[0].seq, appended[0].expected), (seq(7), Some(Expected::After(id(5)))));
+    assert!(store.append(commands([1]), Durability::Strict).await.unwrap()[0].duplicate);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_commands_are_kept_found_and_settled_to_the_last() {
+    let folder = TempDir::new().unwrap();
+    fill(&open(folder.path()), 100_000).await;
+    let store = open(folder.path());
+    assert_eq!(store.counts().await.unwrap().pending, 100_000);
+    let last = store.list(OutboxQuery::Ids(vec![id(99_999)])).await.unwrap();
+    assert_eq!(last[0].seq, seq(100_000));
+    let lease =
+        store.acquire("drain", at(0), Duration::from_secs(30), Takeover::Always).await.unwrap().unwrap();
+    let mut next = 1;
+    loop {
+        let due = store.list(OutboxQuery::Seq { after: None, limit: 10_000 }).await.unwrap();
+        if due.is_empty() {
+            break;
+        }
+        let flight_id = FlightId(*due[0].command_id.as_uuid());
+        let ids: Vec<_> = due.iter().map(|command| command.command_id).collect();
+        let flight = Flight { flight_id, fence: lease.fence, commands: ids, at: at(1) };
+        let flown = store.take_off(flight).await.unwrap();
+        let applied = |command: &OutboxCommand| {
+            assert_eq!(command.seq, seq(next), "in order, and none twice");
+            next += 1;
+            let applied = Applied {
+                versions: Vec::new(),
+                change_seq: ChangeSeq::new(command.seq.get()).unwrap(),
+                replayed: false,
+                attempts: 1,
+            };
+            (command.command_id, Change::Applied(applied))
+        };
+        let changes = flown.iter().map(applied).collect();
+        let settlement = Settlement { flight_id, fence: lease.fence, at: at(2), changes };
+        assert!(store.settle(settlement).await.unwrap());
+    }
+    assert_eq!((next, store.counts().await.unwrap()), (100_001, Counts::default()));
+    assert_eq!(store.prune_journal(1000).await.unwrap(), 99_000);
+    assert_eq!(store.journal(JournalQuery::Latest { limit: 1 }).await.unwrap()[0].command.seq, seq(100_000));
 }
 
 #[tokio::test]
