@@ -48,6 +48,8 @@ struct State {
     forced: usize,
     flights: HashMap<FlightId, Vec<CommandId>>,
     last_seq: Option<Seq>,
+    /// The latest lease's.
+    fence: Fence,
     /// What fails, and how often in a hundred.
     trouble: Option<(Trouble, usize)>,
 }
@@ -90,6 +92,7 @@ impl Disk {
             forced: 0,
             flights: HashMap::new(),
             last_seq: None,
+            fence: Fence::default(),
             trouble: None,
         };
         Arc::new(Self { shared: Arc::clone(shared), place, state: Mutex::new(state) })
@@ -160,7 +163,8 @@ impl Disk {
         self.shared.trace(|| format!("power cut: p{} loses {} transactions", self.place, gone.len()));
         let memory = MemoryDisk::new();
         state.flights.clear();
-        state.last_seq = None;
+        // The lease may be among what is gone, and so is everybody who had one.
+        (state.last_seq, state.fence) = (None, Fence::default());
         let store = memory.open();
         state.medium = Medium::Memory(memory);
         for write in state.log.clone() {
@@ -185,6 +189,7 @@ impl Disk {
         let mut state = locked(&self.state);
         if matches!(write, Write::Wipe) {
             (state.log, state.forced, state.last_seq) = (Vec::new(), 0, None);
+            state.fence = Fence::default();
             state.flights.clear();
             return;
         }
@@ -192,6 +197,12 @@ impl Disk {
         if force == Durability::Strict {
             state.forced = state.log.len();
         }
+    }
+
+    /// Something about flights was written under this fence: I5, it is that of the latest lease.
+    fn written_under(&self, fence: Fence, what: &str) {
+        let latest = locked(&self.state).fence;
+        self.shared.check(fence >= latest, || format!("I5: {what} under {fence:?} after {latest:?}"));
     }
 
     fn fault(&self, writes: bool) -> Result<(), StoreError> {

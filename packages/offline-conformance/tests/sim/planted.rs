@@ -14,6 +14,7 @@ use offline_protocol::planted::{Bug, plant};
 use crate::run::{cores, live};
 
 const BUGS: [Bug; 20] = [
+    Bug::NoFenceCheck,
     Bug::SettleInTwoSteps,
     Bug::OrderByTime,
     Bug::AttemptsCountedOffline,
@@ -33,7 +34,6 @@ const BUGS: [Bug; 20] = [
     Bug::WipeCountsFirst,
     Bug::PauseWithoutEnd,
     Bug::LeaseWithoutToken,
-    Bug::NoFenceCheck,
 ];
 
 /// How often each bug is looked for, and how long at most.

@@ -69,6 +69,7 @@ impl OutboxStore for Opener {
         Box::pin(async move {
             self.begin(true, "take_off: before the commit").await?;
             let flown = self.store.take_off(flight.clone()).await?;
+            self.disk.written_under(flight.fence, "a flight");
             let ids: Vec<_> = flown.iter().map(|command| command.command_id).collect();
             self.disk.shared.trace(|| format!("p{} takes off {ids:?}", self.disk.place));
             locked(&self.disk.state).flights.insert(flight.flight_id, ids);
@@ -81,6 +82,7 @@ impl OutboxStore for Opener {
         Box::pin(async move {
             self.begin(true, "settle: before the commit").await?;
             let known = self.store.settle(settlement.clone()).await?;
+            self.disk.written_under(settlement.fence, "a settlement");
             if known {
                 self.disk.settled(&settlement);
             }
@@ -93,6 +95,7 @@ impl OutboxStore for Opener {
         Box::pin(async move {
             self.begin(true, "recover: before the commit").await?;
             let back = self.store.recover(fence).await?;
+            self.disk.written_under(fence, "a recovery");
             if !back.is_empty() {
                 self.disk.shared.trace(|| format!("p{} recovers {back:?}", self.disk.place));
             }
@@ -158,6 +161,7 @@ impl LeaseStore for Opener {
             self.begin(true, "acquire: before the commit").await?;
             let lease = self.store.acquire(holder, at, ttl, takeover).await?;
             if let Some(lease) = &lease {
+                locked(&self.disk.state).fence = lease.fence;
                 self.disk
                     .shared
                     .trace(|| format!("p{} {holder} has lease {:?}", self.disk.place, lease.fence));
