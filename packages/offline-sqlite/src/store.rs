@@ -88,12 +88,13 @@ fn settle_in(
 impl OutboxStore for SqliteStore {
     fn append(
         &self,
-        commands: Vec<NewCommand>,
+        mut commands: Vec<NewCommand>,
         durability: Durability,
     ) -> BoxFuture<'_, Result<Vec<Appended>, StoreError>> {
         Box::pin(
-            self.queue
-                .run(Access::Write(durability), move |transaction| outbox::append(transaction, &commands)),
+            self.queue.run(Access::Write(durability), move |transaction| {
+                outbox::append(transaction, &mut commands)
+            }),
         )
     }
 

@@ -12,39 +12,40 @@ type Stored = (String, bool);
 
 pub(crate) fn append(
     transaction: &mut Transaction<'_>,
-    commands: &[NewCommand],
+    commands: &mut [NewCommand],
 ) -> Result<Vec<Appended>, StoreError> {
-    commands.iter().map(|new| append_one(transaction, new)).collect()
+    commands.iter_mut().map(|new| append_one(transaction, new)).collect()
 }
 
-fn append_one(transaction: &mut Transaction<'_>, new: &NewCommand) -> Result<Appended, StoreError> {
-    let id = &new.command.command_id;
-    if let Some(entry) = journal::get(transaction, id)? {
-        return Ok(known(&entry.command));
-    }
-    let mut command = new.command.clone();
+fn append_one(transaction: &mut Transaction<'_>, new: &mut NewCommand) -> Result<Appended, StoreError> {
+    let given = new.command.expected;
+    let mut expected = given;
     if let Some(key) = store_rules::chains_on(new) {
         let unsettled = last_on(transaction, key)?;
         let journaled = journal::highest(transaction, key)?;
-        command.expected = store_rules::chained(command.expected, unsettled, journaled);
+        expected = store_rules::chained(given, unsettled, journaled);
     }
+    let command = &mut new.command;
     command.seq = transaction.next_seq()?;
-    let sql = "INSERT INTO outbox (seq, command_id, status, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (command_id) DO NOTHING";
-    let (seq, body) = (signed(command.seq.get()), to_json(&command)?);
-    let status = command.status.as_str();
-    if transaction.execute(sql, params![seq, id.as_uuid().as_bytes(), status, body])? == 0 {
+    command.expected = expected;
+    let body = to_json(command);
+    // It may be appended once more, after this transaction was rolled back.
+    command.expected = given;
+    let id = &command.command_id;
+    let sql = "INSERT INTO outbox (seq, command_id, status, body) SELECT ?1, ?2, ?3, ?4
+        WHERE NOT EXISTS (SELECT 1 FROM journal WHERE command_id = ?2) ON CONFLICT (command_id) DO NOTHING";
+    let (seq, status) = (signed(command.seq.get()), command.status.as_str());
+    if transaction.execute(sql, params![seq, id.as_uuid().as_bytes(), status, body?])? == 0 {
         transaction.give_back_seq();
-        let command = get(transaction, id)?.ok_or(StoreError::Corrupt { what: "outbox" })?;
-        return Ok(known(&command));
+        let known = match get(transaction, id)? {
+            Some(command) => command,
+            None => journal::get(transaction, id)?.ok_or(StoreError::Corrupt { what: "outbox" })?.command,
+        };
+        return Ok(Appended { seq: known.seq, expected: known.expected, duplicate: true });
     }
-    touch(transaction, &command)?;
+    touch(transaction, command)?;
     transaction.came(command.status)?;
-    Ok(Appended { seq: command.seq, expected: command.expected, duplicate: false })
-}
-
-/// The answer for a command that was stored before.
-fn known(command: &OutboxCommand) -> Appended {
-    Appended { seq: command.seq, expected: command.expected, duplicate: true }
+    Ok(Appended { seq: command.seq, expected, duplicate: false })
 }
 
 pub(crate) fn list(
