@@ -33,7 +33,7 @@ fn command(number: u64, command_type: &str, payload: Value) -> Command {
     let mut command = samples::command(number).command;
     command.command_type = CommandType::new(command_type).unwrap();
     command.payload = payload;
-    command.to_wire()
+    command.into_wire()
 }
 
 fn expecting(mut command: Command, expected: Expected) -> Command {

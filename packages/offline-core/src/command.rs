@@ -53,19 +53,19 @@ pub struct OutboxCommand {
 
 impl OutboxCommand {
     /// What goes on the wire.
-    pub fn to_wire(&self) -> Command {
+    pub fn into_wire(self) -> Command {
         Command {
             command_id: self.command_id,
-            workspace_id: self.workspace_id.clone(),
-            device_id: self.device_id.clone(),
+            workspace_id: self.workspace_id,
+            device_id: self.device_id,
             seq: self.seq,
-            command_type: self.command_type.clone(),
-            payload: self.payload.clone(),
-            idempotency_key: self.idempotency_key.clone(),
+            command_type: self.command_type,
+            payload: self.payload,
+            idempotency_key: self.idempotency_key,
             created_at: self.created_at,
-            client_trace_id: self.client_trace_id.clone(),
+            client_trace_id: self.client_trace_id,
             expected: self.expected,
-            depends_on: self.depends_on.clone(),
+            depends_on: self.depends_on,
         }
     }
 

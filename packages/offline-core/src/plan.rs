@@ -183,6 +183,21 @@ impl Planner {
         }
     }
 
+    /// Whether a wait goes on as it is although these signals came: a till that sells without a network need not think it over at each sale.
+    pub(crate) fn sleeps_through(&self, signals: &[Signal], verdict: NetworkVerdict) -> bool {
+        signals == [Signal::Enqueued]
+            && match (self.pause, self.wait) {
+                (Some(_), _) => true,
+                (None, Some(wait)) => wait.demanded || verdict == NetworkVerdict::Offline,
+                (None, None) => self.needs_lock(),
+            }
+    }
+
+    /// Whether nothing can be done before the platform's lock is there.
+    fn needs_lock(&self) -> bool {
+        self.lease.is_none() && self.rules.election == Election::PlatformLock && !self.promoted
+    }
+
     fn decide(&mut self, moment: Moment) -> Step {
         if let Some(reason) = self.pause {
             let retry = (reason == PauseReason::Storage).then_some(self.wait).flatten();
@@ -198,9 +213,7 @@ impl Planner {
             self.wait = None;
         }
         match &self.lease {
-            None if self.rules.election == Election::PlatformLock && !self.promoted => {
-                return Step::Wait { until: None, phase: Phase::Idle };
-            }
+            None if self.needs_lock() => return Step::Wait { until: None, phase: Phase::Idle },
             None => return Step::Acquire(self.takeover),
             Some(lease) if self.is_doubtful(lease, moment) => {
                 return Step::Renew(lease.clone());

@@ -273,8 +273,11 @@ mod tests {
     fn commands_and_entries_are_written_as_serde_writes_them() {
         for command in commands().into_iter().chain([command(3, &["c"])]) {
             like_serde(&command);
-            like_serde(&command.to_wire());
-            assert_eq!(OnTheWire(&command).to_text(), serde_json::to_string(&command.to_wire()).unwrap());
+            like_serde(&command.clone().into_wire());
+            assert_eq!(
+                OnTheWire(&command).to_text(),
+                serde_json::to_string(&command.clone().into_wire()).unwrap()
+            );
             like_serde(&OutboxEntry { command: command.clone(), held_by: Some(id(9)) });
             like_serde(&OutboxEntry { command: command.clone(), held_by: None });
             let applied = JournalOutcome::Applied {

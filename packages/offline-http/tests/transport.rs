@@ -135,7 +135,7 @@ fn ours(status: &str, headers: &str, body: &[u8]) -> Behaviour {
 }
 
 fn batch(numbers: &[u64]) -> Vec<Command> {
-    numbers.iter().map(|number| samples::command(*number).command.to_wire()).collect()
+    numbers.iter().map(|number| samples::command(*number).command.into_wire()).collect()
 }
 
 fn outcomes(numbers: &[u64]) -> Vec<Outcome> {

@@ -1,4 +1,8 @@
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+};
 
 use offline_domain::ConflictPolicy;
 use offline_protocol::{
@@ -196,6 +200,9 @@ pub(super) fn wire_size(command: &OutboxCommand) -> usize {
 
 type Answer = Result<Appended, StoreError>;
 
+/// How many commands are written in one transaction: their answers all come at once, and a page has to stay awake.
+const GROUP: usize = 1024;
+
 /// Lets concurrent enqueues share a transaction: whoever gets the turn writes what has gathered meanwhile, for all.
 #[derive(Debug, Default)]
 pub(super) struct GroupCommit {
@@ -211,12 +218,25 @@ struct Group {
 }
 
 /// The turn; dropping it gives it on.
-pub(super) struct Turn<'a>(&'a GroupCommit);
+pub(super) struct Turn<'a> {
+    group: &'a GroupCommit,
+    /// Whose commands were written in it.
+    members: Vec<Arc<Slot>>,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.state().taken = false;
-        self.0.bell.ring();
+        let mut state = self.group.state();
+        state.taken = false;
+        // The next one is to write before these do anything with their answers.
+        let next: Vec<_> = state.waiting.iter().map(|waiting| Arc::clone(&waiting.slot)).collect();
+        drop(state);
+        next.iter().for_each(|slot| slot.wake());
+        self.members.iter().for_each(|slot| {
+            slot.place().orphaned = true;
+            slot.wake();
+        });
+        self.group.bell.ring();
     }
 }
 
@@ -227,12 +247,27 @@ impl GroupCommit {
 
     fn try_turn(&self) -> Option<Turn<'_>> {
         let taken = std::mem::replace(&mut self.state().taken, true);
-        (!taken).then(|| Turn(self))
+        (!taken).then(|| Turn { group: self, members: Vec::new() })
     }
 
     /// Waits for the turn; until it is dropped nothing is appended.
     pub(super) async fn turn(&self) -> Turn<'_> {
         self.bell.until(|| self.try_turn()).await
+    }
+
+    /// The answer in the slot, or the turn.
+    fn answer_or_turn(&self, slot: &Slot, context: &Context<'_>) -> Poll<Result<Turn<'_>, Answer>> {
+        let mut place = slot.place();
+        if let Some(answer) = place.answer.take() {
+            return Poll::Ready(Err(answer));
+        }
+        if place.orphaned {
+            self.bell.hear(context);
+        } else {
+            place.waker = Some(context.waker().clone());
+        }
+        drop(place);
+        self.try_turn().map_or(Poll::Pending, |turn| Poll::Ready(Ok(turn)))
     }
 }
 
@@ -240,14 +275,32 @@ impl GroupCommit {
 struct Waiting {
     new: NewCommand,
     durability: Durability,
-    answer: Slot,
+    slot: Arc<Slot>,
 }
 
 /// Where the one who writes puts the answer.
-type Slot = Arc<Mutex<Option<Answer>>>;
+#[derive(Debug, Default)]
+struct Slot(Mutex<Place>);
 
-fn taken_from(slot: &Slot) -> Option<Answer> {
-    slot.lock().expect("BUG: no code that holds this lock panics").take()
+#[derive(Debug, Default)]
+struct Place {
+    answer: Option<Answer>,
+    waker: Option<Waker>,
+    /// Whether the turn in which it was to be written is over: when it has no answer, it is to be written again.
+    orphaned: bool,
+}
+
+impl Slot {
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().expect("BUG: no code that holds this lock panics")
+    }
+
+    fn wake(&self) {
+        let waker = self.place().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
 }
 
 impl std::fmt::Debug for NewCommand {
@@ -258,8 +311,8 @@ impl std::fmt::Debug for NewCommand {
 
 impl Inner {
     async fn append(&self, new: NewCommand, durability: Durability) -> Answer {
-        let slot = Slot::default();
-        let waiting = |new| Waiting { new, durability, answer: Arc::clone(&slot) };
+        let slot = Arc::<Slot>::default();
+        let waiting = |new| Waiting { new, durability, slot: Arc::clone(&slot) };
         self.group.state().waiting.push(waiting(new.clone()));
         #[cfg(planted)]
         if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
@@ -267,31 +320,33 @@ impl Inner {
         {
             return Ok(Appended { seq: Seq::FIRST, expected: None, duplicate: false });
         }
-        let answer_or_turn =
-            || taken_from(&slot).map(Err).or_else(|| self.group.try_turn().map(Ok::<_, Answer>));
-        let turn = match self.group.bell.until(answer_or_turn).await {
-            Ok(turn) => turn,
-            Err(answer) => return answer,
-        };
-        let mut group = std::mem::take(&mut self.group.state().waiting);
-        if !group.iter().any(|waiting| Arc::ptr_eq(&waiting.answer, &slot)) {
-            // The future that was to write it was dropped. Asking again is safe, the store knows the id.
-            group.push(waiting(new));
+        loop {
+            let turn = match poll_fn(|context| self.group.answer_or_turn(&slot, context)).await {
+                Ok(turn) => turn,
+                Err(answer) => return answer,
+            };
+            let mut group = Vec::new();
+            if slot.place().orphaned {
+                // The future that was to write it was dropped. Asking again is safe, the store knows the id.
+                group.push(waiting(new.clone()));
+            }
+            {
+                let waiting = &mut self.group.state().waiting;
+                let most = waiting.len().min(GROUP);
+                group.extend(waiting.drain(..most));
+            }
+            self.write_group(turn, group).await;
         }
-        self.write_group(group).await;
-        drop(turn);
-        taken_from(&slot).expect("BUG: whoever writes a group answers all of it")
     }
 
-    async fn write_group(&self, group: Vec<Waiting>) {
+    async fn write_group(&self, mut turn: Turn<'_>, group: Vec<Waiting>) {
         let durability = group.iter().map(|waiting| waiting.durability).max().unwrap_or_default();
         let mut commands = Vec::with_capacity(group.len());
         let mut ids = Vec::with_capacity(group.len());
-        let mut slots = Vec::with_capacity(group.len());
-        for Waiting { new, answer, .. } in group {
+        for Waiting { new, slot, .. } in group {
             ids.push(new.command.command_id);
             commands.push(new);
-            slots.push(answer);
+            turn.members.push(slot);
         }
         let mut answers = self.ports.outbox.append(commands, durability).await;
         if answers.as_ref().is_ok_and(|appended| appended.len() != ids.len()) {
@@ -303,9 +358,9 @@ impl Inner {
             self.tell_appended(&ids, new);
             self.rouse(Signal::Enqueued);
         }
-        for (place, slot) in slots.into_iter().enumerate() {
+        for (place, slot) in turn.members.iter().enumerate() {
             let answer = answers.as_ref().map(|appended| appended[place]).map_err(same);
-            *slot.lock().expect("BUG: no code that holds this lock panics") = Some(answer);
+            slot.place().answer = Some(answer);
         }
     }
 }

@@ -156,13 +156,15 @@ impl<'a> Runner<'a> {
         if std::mem::take(&mut self.to_prune) {
             ports.outbox.prune_journal(self.inner.config.journal_keep).await?;
         }
-        let inner = self.inner;
+        let (inner, planner) = (self.inner, &self.planner);
         let mut changed = Some(ports.network.next_change(inner.verdict()));
         let mut sleep = until.map(|until| ports.clock.sleep(until.since(ports.clock.now())));
         let input = poll_fn(|context| {
             match inner.shared.news(context) {
                 None => {}
                 Some(News::Promoted) => return Poll::Ready(Input::Promoted),
+                Some(News::Signals(signals))
+                    if !inner.shared.is_closed() && planner.sleeps_through(&signals, inner.verdict()) => {}
                 Some(News::Signals(signals)) => return Poll::Ready(Input::Woken(signals)),
             }
             match changed.as_mut().map(|changed| changed.as_mut().poll(context)) {
@@ -243,8 +245,7 @@ impl<'a> Runner<'a> {
             .iter()
             .map(|command| Sent { command_id: command.command_id, attempts: command.attempts })
             .collect();
-        let wire = commands.iter().map(OutboxCommand::to_wire).collect();
-        drop(commands);
+        let wire = commands.into_iter().map(OutboxCommand::into_wire).collect();
         let before = self.inner.verdict();
         let (mut exchange, mut result) = (self.inner.ports.transport.send(wire), None);
         self.with_heartbeat(&mut |context| keep(exchange.as_mut().poll(context), &mut result)).await;
