@@ -65,6 +65,25 @@ export function timer(millis) {
   return { answer, stop: () => clearTimeout(id) };
 }
 
+/** @type {MessageChannel | undefined} */
+let tasks;
+/** @type {((value: undefined) => void)[]} */
+let waiting = [];
+
+/** Resolves in a task of its own. @returns {Promise<undefined>} */
+export function nextTask() {
+  if (tasks === undefined) {
+    tasks = new MessageChannel();
+    tasks.port1.onmessage = () => {
+      const now = waiting;
+      waiting = [];
+      for (const resolve of now) resolve(undefined);
+    };
+  }
+  tasks.port2.postMessage(0);
+  return new Promise((resolve) => waiting.push(resolve));
+}
+
 /** Whether the browser has Web Locks: only pages that are secure do. */
 export function hasLocks() {
   return globalThis.navigator?.locks !== undefined;
@@ -114,7 +133,7 @@ export function channel(name, heard) {
     /** @param {string} kind @param {string} text */
     add: (kind, text) => void pairs.push([kind, text]),
     flush() {
-      raw.postMessage(pairs);
+      if (pairs.length > 0) raw.postMessage(pairs);
       pairs = [];
     },
     close() {

@@ -2,6 +2,7 @@
 
 use js_sys::{Function, Promise};
 use wasm_bindgen::{JsValue, prelude::*};
+use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
@@ -24,6 +25,9 @@ extern "C" {
 
     fn timer(millis: f64) -> Pending;
 
+    #[wasm_bindgen(js_name = nextTask)]
+    fn task() -> Promise;
+
     #[wasm_bindgen(js_name = hasLocks)]
     pub(crate) fn has_locks() -> bool;
 
@@ -45,6 +49,12 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(crate) fn close(this: &Channel);
+}
+
+/// Lets the page do whatever else it has to do, once. Timers wait longer than that, in tabs that nobody sees very much longer.
+pub(crate) async fn next_task() {
+    // Nothing rejects it.
+    let _ = JsFuture::from(task()).await;
 }
 
 /// Something under way in the browser; dropping it stops it.

@@ -2,9 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    future::poll_fn,
     rc::Rc,
-    task::Poll,
     time::Duration,
 };
 
@@ -13,7 +11,7 @@ use offline_protocol::{Json, ToJson};
 use wasm_bindgen::{JsCast, prelude::Closure};
 
 use crate::{
-    browser::{Channel, channel},
+    browser::{Channel, channel, next_task},
     clock::BrowserClock,
     host::EngineHost,
     read::read,
@@ -26,6 +24,8 @@ const CONNECTIVITY: &str = "connectivity";
 const SIGNAL: &str = "signal";
 /// Asks the engine that flushes to say how things stand; sent by a tab that has just come, or that waits for it.
 const HOW_ARE_THINGS: &str = "how-are-things";
+/// The answer of a tab that does not flush: it is there.
+const HERE: &str = "here";
 
 /// How long a tab with commands to send waits for an answer of the one that flushes, twice, before it flushes itself.
 const SILENCE: Duration = Duration::from_secs(8);
@@ -78,6 +78,8 @@ pub(crate) struct Relay {
     engine: Engine,
     host: Rc<EngineHost>,
     others: RefCell<Option<Others>>,
+    /// Whether no other tab was ever heard: then nobody is told anything. A tab that comes asks how things are.
+    alone: Cell<bool>,
     /// Whether the tab that flushes was heard since this was last reset.
     leader_heard: Cell<bool>,
     stopped: Cell<bool>,
@@ -91,8 +93,9 @@ struct Others {
 impl Relay {
     /// Starts to listen to the other tabs of the partition.
     pub(crate) fn start(engine: Engine, host: Rc<EngineHost>, name: &str) -> Rc<Self> {
-        let (leader_heard, stopped) = (Cell::new(false), Cell::new(false));
-        let relay = Rc::new(Self { engine, host, others: RefCell::new(None), leader_heard, stopped });
+        let (alone, leader_heard, stopped) = (Cell::new(true), Cell::new(false), Cell::new(false));
+        let others = RefCell::new(None);
+        let relay = Rc::new(Self { engine, host, others, alone, leader_heard, stopped });
         let listener = Rc::downgrade(&relay);
         let heard = Closure::<dyn FnMut(String, String)>::new(move |kind: String, text: String| {
             if let Some(relay) = listener.upgrade() {
@@ -111,8 +114,9 @@ impl Relay {
     /// Carries what the engine tells until nobody can tell anything any more.
     pub(crate) async fn carry(self: Rc<Self>, mut notices: Listener) {
         while notices.wait().await {
-            // What ends at the same time tells it one after the other; a message for each of them would cost more than what it tells.
-            next_turn().await;
+            // What ends at the same time tells it one after the other; a message for each of them would cost more than what it tells. And
+            // whoever waits for one of these ends goes on first.
+            next_task().await;
             self.carry_batch(notices.take(AT_ONCE));
         }
     }
@@ -158,9 +162,14 @@ impl Relay {
     fn carry_batch(&self, heard: Heard) {
         let (mut changed, mut status) = (Vec::new(), None);
         let carry = |notice: &Notice| {
+            if self.alone.get() && matches!(notice, Notice::Signal { .. }) {
+                return;
+            }
             let message = Message::of(notice);
             self.tell(message.kind, &message.text);
-            self.add(&message);
+            if !self.alone.get() {
+                self.add(&message);
+            }
         };
         let mut has_changed = heard.missed > 0;
         for notice in heard.notices {
@@ -207,6 +216,12 @@ impl Relay {
 
     /// From another tab. What cannot be read comes from another version of this program and is of no use here.
     fn hear(&self, kind: &str, text: &str) {
+        if self.alone.replace(false) {
+            // What was not told while there was nobody to hear it.
+            self.add(&Message::of(&Notice::Changed { command_ids: Vec::new() }));
+            self.add(&Message::of(&Notice::Signal { signal: Signal::Enqueued }));
+            self.say_how_things_are();
+        }
         if self.follow(kind, text).is_some() {
             self.tell(kind, text);
         }
@@ -237,8 +252,10 @@ impl Relay {
         if status.leader {
             self.add(&Message::of(&Notice::Status(status)));
             self.add(&Message::of(&Notice::Connectivity(self.engine.connectivity())));
-            self.flush();
+        } else {
+            self.add(&Message { kind: HERE, text: String::new() });
         }
+        self.flush();
         None
     }
 
@@ -267,17 +284,4 @@ impl Relay {
             others.channel.close();
         }
     }
-}
-
-/// Lets everything else go on that can, once.
-async fn next_turn() {
-    let mut waited = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -108,6 +108,7 @@ export async function createOfflineClient(options: OfflineClientOptions): Promis
       const text = encode(command);
       await turns.next();
       const enqueued = await engine.call(async (handle) => JSON.parse(await handle.enqueue(text)) as EnqueuedCommand);
+      turns.rested();
       state.askToPersist();
       return enqueued;
     },

@@ -9,13 +9,20 @@ export function encode(value: unknown): string {
   const errors: NonNullable<OfflineErrorData['errors']> = [];
   let text: string | undefined;
   try {
-    inspect(value, '', errors);
-    text = errors.length === 0 ? JSON.stringify(value) : undefined;
+    if (isPlain(value)) text = JSON.stringify(value);
+    else inspect(value, '', errors);
   } catch (thrown) {
     throw new OfflineError({ code: 'invalid-payload', message: 'The payload has no form in JSON.' }, thrown);
   }
   if (text !== undefined) return text;
   throw new OfflineError({ code: 'invalid-payload', message: 'The payload holds values that JSON cannot carry.', errors });
+}
+
+/** Whether JSON carries it. Most values are like that, and need no pointers. */
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object') return value === undefined || typeof value === 'string' || typeof value === 'boolean';
+  return value === null || 'toJSON' in value || Object.values(value).every(isPlain);
 }
 
 function inspect(value: unknown, pointer: string, errors: NonNullable<OfflineErrorData['errors']>): void {

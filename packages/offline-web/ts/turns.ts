@@ -2,9 +2,14 @@
 export interface Turns {
   /** Resolves when it is one's turn: at once for the first few, later for those that come within the same task of the page. */
   next(): Promise<void>;
+  /** Something that takes a task of the page at least has ended. */
+  rested(): void;
 }
 
-/** `atOnce` calls have their turn in one task of the page. */
+/**
+ * `atOnce` calls have their turn in one task of the page. Where a task ends is learnt by a message, which costs more than one call: it is sent only
+ * for the second call since `rested` was last called, which says that a task has ended.
+ */
 export function createTurns(atOnce: number): Turns {
   let waiting: (() => void)[] = [];
   let left = atOnce;
@@ -32,10 +37,16 @@ export function createTurns(atOnce: number): Turns {
 
   return {
     next() {
-      startCounting();
-      if (left === 0 || waiting.length > 0) return new Promise((resolve) => waiting.push(resolve));
+      if (left < atOnce) startCounting();
+      if (left === 0 || waiting.length > 0) {
+        startCounting();
+        return new Promise((resolve) => waiting.push(resolve));
+      }
       left -= 1;
       return Promise.resolve();
+    },
+    rested() {
+      if (!counting) left = atOnce;
     },
   };
 }

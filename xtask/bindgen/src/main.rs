@@ -64,9 +64,9 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
     }
     let glue = Path::new(out_dir).join(format!("{out_name}.js"));
     let renamed = |text: &str| renamed(text, &short);
-    let text = std::fs::read_to_string(&glue).map(|text| renamed(&text));
-    text.and_then(|text| std::fs::write(&glue, text))
-        .map_err(|error| format!("{}: {error}", glue.display()))?;
+    let failed = |error: std::io::Error| format!("{}: {error}", glue.display());
+    let text = std::fs::read_to_string(&glue).map_err(failed)?;
+    std::fs::write(&glue, quick_texts(&renamed(&text))?).map_err(failed)?;
     for types in [format!("{out_name}.d.ts"), format!("{out_name}_bg.wasm.d.ts")] {
         let types = Path::new(out_dir).join(types);
         let typed = |text: String| {
@@ -82,6 +82,21 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// The glue looks at a text character by character as long as it is ASCII. One that is longer and nothing else is taken over at once.
+fn quick_texts(glue: &str) -> Result<String, String> {
+    let [before, behind] = glue.split(BY_CHARACTER).collect::<Vec<_>>()[..] else {
+        return Err("the glue does not take texts over as it used to".to_owned());
+    };
+    Ok([before, BY_CHARACTER, AT_ONCE, behind].concat())
+}
+
+/// Where the glue begins with a text of `len` characters, for which it has made room for as many bytes.
+const BY_CHARACTER: &str = "let offset = 0;";
+
+/// All of it was read into that room: so each character is one byte.
+const AT_ONCE: &str = "
+    if (len > 99 && cachedTextEncoder.encodeInto(arg, mem.subarray(ptr, ptr + len)).read === len) offset = len;";
 
 /// The text with the words that have a short name replaced by it.
 fn renamed(text: &str, short: &HashMap<String, String>) -> String {
@@ -102,6 +117,12 @@ fn renamed(text: &str, short: &HashMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn glue_that_takes_texts_over_in_another_way_is_refused() {
+        assert!(quick_texts("let offset = 0; for (;;) {}").unwrap().contains("encodeInto"));
+        assert!(quick_texts("").is_err() && quick_texts("let offset = 0; let offset = 0;").is_err());
+    }
 
     #[test]
     fn only_whole_words_are_renamed() {

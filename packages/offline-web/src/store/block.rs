@@ -218,21 +218,16 @@ pub(super) fn read_lines<T: FromJson>(text: &str) -> Option<Vec<T>> {
 }
 
 /// How many of these answers hold what is wanted, or all there is; else how many more rows are to be read. `first` rows were asked for at first, and
-/// `wanted` things are to be found in those that count. From what rows hold follows how many more are needed.
-pub(super) fn rows_missing(
-    answers: &[Vec<Row>],
-    (first, wanted): (usize, usize),
-    counts: &dyn Fn(&Row) -> bool,
-) -> Result<usize, usize> {
-    let (mut asked, mut rows, mut held, mut found) = (first, 0, 0, 0);
+/// `wanted` things are to be found. From what rows hold follows how many more are needed.
+pub(super) fn rows_missing(answers: &[Vec<Row>], (first, wanted): (usize, usize)) -> Result<usize, usize> {
+    let (mut asked, mut rows, mut found) = (first, 0, 0);
     for (place, page) in answers.iter().enumerate() {
         rows += page.len();
-        held += page.iter().map(|row| row.size).sum::<usize>();
-        found += page.iter().filter(|row| counts(row)).map(|row| row.size).sum::<usize>();
+        found += page.iter().map(|row| row.size).sum::<usize>();
         if page.len() < asked || found >= wanted {
             return Ok(place + 1);
         }
-        asked = (wanted - found) / (held / rows.max(1)).max(1) + 1;
+        asked = (wanted - found) / (found / rows.max(1)).max(1) + 1;
     }
     Err(asked)
 }

@@ -264,7 +264,7 @@ pub(super) fn journal(
 
 fn latest(limit: usize, answers: &[Answer], plan: &mut Plan) -> Result<Step<Vec<JournalEntry>>, StoreError> {
     let asked = (limit / ENTRIES_PER_ROW + 1, limit);
-    let (pages, blocks) = match rows_missing(answers, asked, &|_| true) {
+    let (pages, blocks) = match rows_missing(answers, asked) {
         Ok(pages) => answers.split_at(pages),
         Err(missing) => {
             let first = answers.iter().flatten().last().map_or(JOURNALED.0, |row| row.key + 1);

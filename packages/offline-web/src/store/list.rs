@@ -2,7 +2,7 @@ use offline_core::{OutboxCommand, OutboxQuery, StoreError};
 use offline_protocol::Seq;
 
 use super::{
-    block::{Block, COMMANDS_PER_ROW, rows_missing, rows_of_ids},
+    block::{Block, rows_of_ids},
     flight::Flights,
     memory::Memory,
     meta::Tally,
@@ -13,51 +13,75 @@ use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
 /// Up to how many commands of a page are remembered.
 const REMEMBERED: usize = 2048;
 
+/// How many rows are read at once where it is not known how full they are.
+const ROWS_AT_ONCE: usize = 5;
+
+/// How many keys are read at once: with the commands of one row more, as many as a page can parse without being missed.
+const KEYS_AT_ONCE: i64 = 256;
+
 /// Answers [`offline_core::OutboxStore::list`].
-pub(super) fn list(
-    query: &OutboxQuery,
-    memory: &Memory,
-    seen: &Seen<'_>,
-    plan: &mut Plan,
-) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
-    let after = match query {
-        OutboxQuery::Seq { after, .. } => after.map_or(0, Seq::get) as i64,
-        _ => 0,
-    };
-    let [flights, tally, rest @ ..] = seen.answers else {
-        Flights::ask(plan);
-        Tally::ask(plan);
-        let of = |index| (Store::Commands, index);
-        match query {
-            // First what was settled, and is to be skipped.
-            OutboxQuery::Seq { .. } => {}
-            OutboxQuery::Ids(ids) => _ = rows_of_ids(ids, &[], plan),
-            OutboxQuery::Record(key) => {
-                let key = key.to_string();
-                plan.read(Want::Rows, of(Index::Touches), (&*key, &*key), usize::MAX);
-            }
-            OutboxQuery::Parked => plan.read(Want::Rows, of(Index::Parked), (1, 1), usize::MAX),
-        }
-        return Ok(Step::More);
-    };
-    let (flights, tally) = (Flights::of(flights)?, Tally::of(tally)?);
-    let mut commands = match query {
-        OutboxQuery::Seq { limit, .. } => return page(after, *limit, (&flights, &tally), memory, rest, plan),
-        OutboxQuery::Ids(ids) => {
-            let Some((rows, _)) = rows_of_ids(ids, rest, plan) else { return Ok(Step::More) };
-            all(tally.unsettled(rows), &flights)?
-        }
-        _ => all(tally.unsettled(rest.iter().flatten()), &flights)?,
-    };
-    match query {
-        OutboxQuery::Ids(ids) => {
-            let wanted: Sorted<_, ()> = ids.iter().map(|id| (*id, ())).collect();
-            commands.retain(|command| wanted.get(&command.command_id).is_some());
-        }
-        OutboxQuery::Record(key) => commands.retain(|command| command.touches.contains(key)),
-        _ => commands.retain(|command| command.status.is_parked()),
+pub(super) struct List {
+    query: OutboxQuery,
+    memory: Memory,
+    page: Page,
+}
+
+impl List {
+    pub(super) fn new(query: OutboxQuery, memory: Memory) -> Self {
+        Self { query, memory, page: Page::default() }
     }
-    Ok(Step::Done(commands))
+
+    pub(super) fn step(
+        &mut self,
+        seen: &Seen<'_>,
+        plan: &mut Plan,
+    ) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
+        let [flights, tally, rest @ ..] = seen.answers else {
+            self.page = Page::default();
+            Flights::ask(plan);
+            Tally::ask(plan);
+            let of = |index| (Store::Commands, index);
+            match &self.query {
+                // First what was settled, and is to be skipped.
+                OutboxQuery::Seq { .. } => {}
+                OutboxQuery::Ids(ids) => _ = rows_of_ids(ids, &[], plan),
+                OutboxQuery::Record(key) => {
+                    let key = key.to_string();
+                    plan.read(Want::Rows, of(Index::Touches), (&*key, &*key), usize::MAX);
+                }
+                OutboxQuery::Parked => plan.read(Want::Rows, of(Index::Parked), (1, 1), usize::MAX),
+            }
+            return Ok(Step::More);
+        };
+        let (flights, tally) = (Flights::of(flights)?, Tally::of(tally)?);
+        let mut commands = match &self.query {
+            OutboxQuery::Seq { after, limit } => {
+                let after = after.map_or(0, Seq::get) as i64;
+                if !self.page.is_read((after, *limit), (&flights, &tally), rest.last(), plan)? {
+                    return Ok(Step::More);
+                }
+                let Page { found, blocks, .. } = std::mem::take(&mut self.page);
+                if *limit <= REMEMBERED {
+                    self.memory.look().keep(tally.edits, blocks);
+                }
+                return Ok(Step::Done(found));
+            }
+            OutboxQuery::Ids(ids) => {
+                let Some((rows, _)) = rows_of_ids(ids, rest, plan) else { return Ok(Step::More) };
+                all(tally.unsettled(rows), &flights)?
+            }
+            _ => all(tally.unsettled(rest.iter().flatten()), &flights)?,
+        };
+        match &self.query {
+            OutboxQuery::Ids(ids) => {
+                let wanted: Sorted<_, ()> = ids.iter().map(|id| (*id, ())).collect();
+                commands.retain(|command| wanted.get(&command.command_id).is_some());
+            }
+            OutboxQuery::Record(key) => commands.retain(|command| command.touches.contains(key)),
+            _ => commands.retain(|command| command.status.is_parked()),
+        }
+        Ok(Step::Done(commands))
+    }
 }
 
 fn all<'r>(rows: impl Iterator<Item = &'r Row>, flights: &Flights) -> Result<Vec<OutboxCommand>, StoreError> {
@@ -70,46 +94,57 @@ fn all<'r>(rows: impl Iterator<Item = &'r Row>, flights: &Flights) -> Result<Vec
     Ok(commands)
 }
 
-/// Rows that hold a page if they are full. A page may begin within a row.
-const fn first_rows(limit: usize) -> usize {
-    limit / COMMANDS_PER_ROW + 2
+/// A page of the outbox that is read in pieces, so that the browser's page can answer in between.
+#[derive(Default)]
+struct Page {
+    found: Vec<OutboxCommand>,
+    blocks: Vec<Block>,
+    /// The keys that were asked for last, and up to how many rows of them; none at first.
+    asked: Option<((i64, i64), usize)>,
 }
 
-/// Those after `after`, at most `limit`.
-fn page(
-    after: i64,
-    limit: usize,
-    (flights, tally): (&Flights, &Tally),
-    memory: &Memory,
-    pages: &[Answer],
-    plan: &mut Plan,
-) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
-    let rows = || tally.unsettled(pages.iter().flatten());
-    // Always the same, or what was asked for before could not be told. The first row may begin before the page.
-    let wanted = limit.saturating_add(COMMANDS_PER_ROW);
-    let counts = |row: &Row| !tally.settled.contains(row.key);
-    if let Err(missing) = rows_missing(pages, (first_rows(limit), wanted), &counts) {
-        let last = pages.iter().flatten().last().map_or(after, |row| row.key);
-        let first = tally.settled.end_from(last + 1);
-        plan.read(Want::Rows, (Store::Commands, Index::Primary), (first, i64::MAX), missing);
-        return Ok(Step::More);
+impl Page {
+    /// Takes in the answer to what was asked for last. False when it has asked for more.
+    fn is_read(
+        &mut self,
+        (after, limit): (i64, usize),
+        (flights, tally): (&Flights, &Tally),
+        answer: Option<&Answer>,
+        plan: &mut Plan,
+    ) -> Result<bool, StoreError> {
+        let by_rows = limit.saturating_add(1).min(ROWS_AT_ONCE);
+        let (first, rows) = match (self.asked, answer) {
+            (Some(((_, last), most)), Some(rows)) => {
+                for row in tally.unsettled(rows) {
+                    if self.found.len() < limit {
+                        self.add(row, after, limit, flights)?;
+                    }
+                }
+                let is_last = last == i64::MAX;
+                if self.found.len() >= limit || is_last && rows.len() < most {
+                    self.found.truncate(limit);
+                    return Ok(true);
+                }
+                // Where nothing was found there may be nothing for long.
+                let next = if is_last { rows.last().map_or(last, |row| row.key) } else { last };
+                (next + 1, if rows.is_empty() { by_rows } else { usize::MAX })
+            }
+            _ => (after + 1, by_rows),
+        };
+        let first = tally.settled.end_from(first);
+        let last = if rows == usize::MAX { first + KEYS_AT_ONCE } else { i64::MAX };
+        plan.read(Want::Rows, (Store::Commands, Index::Primary), (first, last), rows);
+        self.asked = Some(((first, last), rows));
+        Ok(false)
     }
-    let mut found = Vec::new();
-    let mut blocks = Vec::new();
-    for row in rows() {
-        if found.len() >= limit {
-            break;
-        }
+
+    fn add(&mut self, row: &Row, after: i64, limit: usize, flights: &Flights) -> Result<(), StoreError> {
         let mut block = Block::of(row)?;
         for (item, line) in block.iter_mut().filter(|(item, _)| item.seq.get() as i64 > after) {
             let copy = if limit <= REMEMBERED { item.copy() } else { None };
-            found.push(flights.marked(copy.map_or_else(|| item.take(line), Ok)?));
+            self.found.push(flights.marked(copy.map_or_else(|| item.take(line), Ok)?));
         }
-        blocks.push(block);
+        self.blocks.push(block);
+        Ok(())
     }
-    found.truncate(limit);
-    if limit <= REMEMBERED {
-        memory.look().keep(tally.edits, blocks);
-    }
-    Ok(Step::Done(found))
 }

@@ -96,12 +96,8 @@ impl OutboxStore for IndexedDbStore {
     }
 
     fn list(&self, query: OutboxQuery) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        let memory = self.memory.clone();
-        self.database.run(
-            ALL,
-            Mode::Read,
-            Box::new(move |seen, plan| list::list(&query, &memory, &seen, plan)),
-        )
+        let mut list = list::List::new(query, self.memory.clone());
+        self.database.run(ALL, Mode::Read, Box::new(move |seen, plan| list.step(&seen, plan)))
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {

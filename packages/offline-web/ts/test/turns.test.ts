@@ -36,13 +36,27 @@ test('a burst goes on in pieces, in the order of the calls', async () => {
   expect(order).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-test('calls of different tasks never wait', async () => {
+test('calls of different tasks never wait, and one after the other send no message', async () => {
   const turns = createTurns(1);
   const order: number[] = [];
   for (const number of [1, 2, 3]) {
     void turns.next().then(() => order.push(number));
     await new Promise((resolve) => setTimeout(resolve, 0));
     expect(order.at(-1)).toBe(number);
-    await nextTask();
+    turns.rested();
   }
+  expect(tasks).toEqual([]);
+});
+
+test('what has ended meanwhile does not let more calls into a task that has had its share', async () => {
+  const turns = createTurns(2);
+  const order: number[] = [];
+  const call = (number: number): void => void turns.next().then(() => order.push(number));
+  [1, 2, 3].forEach(call);
+  turns.rested();
+  call(4);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(order).toEqual([1, 2]);
+  await nextTask();
+  expect(order).toEqual([1, 2, 3, 4]);
 });
