@@ -98,7 +98,7 @@ const DAYS: [(&str, &[Step]); 40] = [
     ("a_conflict_after_a_time_without_a_network", &[Create, Cut, Set, Other, Set, Fair, RetryParked]),
     ("a_storm", &[Create, Storm, Add, Add, Fair]),
     ("a_second_tab", &[Create, Tab, Add, Set]),
-    ("a_second_tab_without_a_network", &[Cut, Create, Tab, Add, Fair, Add]),
+    ("a_second_tab_without_a_network", &[Create, Cut, Add, Tab, Add, Fair]),
     ("a_deploy", &[Create, Add, Deploy, Add]),
     ("a_deploy_with_something_in_the_outbox", &[Create, Cut, Add, Deploy, Add, Fair]),
 ];
