@@ -1,6 +1,6 @@
-//! The order of a module's functions: gzip looks back 32 KB, so functions that are alike are put close together.
+//! The order of a module's functions: gzip looks back 32 KB, so each function is put behind those that have most of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
@@ -9,7 +9,10 @@ use crate::process::Tool;
 use crate::repository::Repository;
 
 /// How many instructions in a row count as one feature of a function.
-const IN_A_ROW: usize = 6;
+const IN_A_ROW: usize = 3;
+
+/// How many instructions gzip sees when it looks back: they have a little over two bytes each.
+const IN_SIGHT: usize = 14_000;
 
 /// Gives the module's functions their order, by way of its text form.
 pub(crate) fn order(repository: &Repository, module: &Path, features: &str) -> Outcome {
@@ -45,60 +48,114 @@ fn ordered(source: &str) -> String {
             None => before.push_str(line),
         }
     }
-    let features: Vec<HashSet<u64>> = functions.iter().map(|function| features(function)).collect();
-    for index in by_likeness(&features) {
+    let contents: Vec<Function> = functions.iter().map(|text| Function::of(text)).collect();
+    for index in by_likeness(&contents) {
         before.push_str(&functions[index]);
     }
     before + &behind
 }
 
-/// The runs of instructions that a function has, whatever they refer to.
-fn features(function: &str) -> HashSet<u64> {
-    let instruction = |line: &str| {
-        let mut hasher = DefaultHasher::new();
-        line.split_whitespace().filter(|word| !word.starts_with('$')).for_each(|word| word.hash(&mut hasher));
-        hasher.finish()
-    };
-    let instructions: Vec<u64> = function.lines().skip(1).map(instruction).collect();
-    let run = |run: &[u64]| {
-        let mut hasher = DefaultHasher::new();
-        run.hash(&mut hasher);
-        hasher.finish()
-    };
-    instructions.windows(IN_A_ROW).map(run).collect()
+/// What a function is made of.
+struct Function {
+    instructions: usize,
+    /// The runs of instructions that it has.
+    features: HashSet<u64>,
 }
 
-/// Begins with the one that has most, and goes on with the one most like the last; of equals the first comes first.
-fn by_likeness(features: &[HashSet<u64>]) -> Vec<usize> {
-    let mut left: Vec<usize> = (0..features.len()).collect();
-    left.sort_by_key(|index| std::cmp::Reverse(features[*index].len()));
+impl Function {
+    fn of(text: &str) -> Self {
+        // The names of blocks are no part of the module.
+        let is_block = |word: &&str| word.starts_with("$block") || word.starts_with("$label");
+        let instruction = |line: &str| {
+            let mut hasher = DefaultHasher::new();
+            line.split_whitespace().filter(|word| !is_block(word)).for_each(|word| word.hash(&mut hasher));
+            hasher.finish()
+        };
+        let lines = text.lines().skip(1).filter(|line| line.trim() != ")");
+        let instructions: Vec<u64> = lines.map(instruction).collect();
+        let feature = |run: &[u64]| {
+            let mut hasher = DefaultHasher::new();
+            run.hash(&mut hasher);
+            hasher.finish()
+        };
+        let features = instructions.windows(IN_A_ROW).map(feature).collect();
+        Self { instructions: instructions.len(), features }
+    }
+}
+
+/// Begins with the longest, and goes on with the one of which the greatest part is in sight; of equals the longer one comes first.
+fn by_likeness(functions: &[Function]) -> Vec<usize> {
+    let mut left: Vec<usize> = (0..functions.len()).collect();
+    left.sort_by_key(|index| std::cmp::Reverse(functions[*index].instructions));
+    let mut sight = Sight::of(functions);
     let mut order: Vec<usize> = Vec::with_capacity(left.len());
     while !left.is_empty() {
-        let next = match order.last() {
-            None => 0,
-            Some(last) => most_alike(&features[*last], &left, features),
+        let part = |index: usize| {
+            (sight.known[index] as f64 + 0.5) / (functions[index].features.len() as f64 + 1.0)
         };
-        order.push(left.remove(next));
+        let (mut best, mut place) = (-1.0, 0);
+        // At the beginning nothing is in sight.
+        for (candidate, index) in left.iter().enumerate().take(if order.is_empty() { 1 } else { left.len() }) {
+            if part(*index) > best {
+                (best, place) = (part(*index), candidate);
+            }
+        }
+        let next = left.remove(place);
+        sight.add(next);
+        order.push(next);
     }
     order
 }
 
-fn most_alike(last: &HashSet<u64>, left: &[usize], features: &[HashSet<u64>]) -> usize {
-    let (mut best, mut place) = (-1.0, 0);
-    for (index, candidate) in left.iter().enumerate() {
-        let other = &features[*candidate];
-        let (fewer, more) = if last.len() < other.len() { (last, other) } else { (other, last) };
-        // Not more than this can be in common: most candidates need no closer look.
-        if (fewer.len() + 1) as f64 / (more.len() + 1) as f64 <= best {
-            continue;
+/// What gzip sees when it looks back.
+struct Sight<'a> {
+    functions: &'a [Function],
+    /// Which functions have a feature.
+    owners: HashMap<u64, Vec<usize>>,
+    latest: VecDeque<usize>,
+    instructions: usize,
+    /// How often a feature is in sight.
+    seen: HashMap<u64, usize>,
+    /// How many of each function's features are.
+    known: Vec<usize>,
+}
+
+impl<'a> Sight<'a> {
+    fn of(functions: &'a [Function]) -> Self {
+        let mut owners: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (index, function) in functions.iter().enumerate() {
+            function.features.iter().for_each(|feature| owners.entry(*feature).or_default().push(index));
         }
-        let common = fewer.iter().filter(|feature| more.contains(feature)).count();
-        let likeness = (common + 1) as f64 / (fewer.len() + more.len() - common + 1) as f64;
-        if likeness > best {
-            (best, place) = (likeness, index);
+        let (latest, seen, known) = (VecDeque::new(), HashMap::new(), vec![0; functions.len()]);
+        Self { functions, owners, latest, instructions: 0, seen, known }
+    }
+
+    fn add(&mut self, index: usize) {
+        self.latest.push_back(index);
+        self.instructions += self.functions[index].instructions;
+        for feature in &self.functions[index].features {
+            let times = self.seen.entry(*feature).or_default();
+            *times += 1;
+            if *times == 1 {
+                self.owners[feature].iter().for_each(|owner| self.known[*owner] += 1);
+            }
+        }
+        while self.instructions > IN_SIGHT && self.latest.len() > 1 {
+            self.forget();
         }
     }
-    place
+
+    fn forget(&mut self) {
+        let Some(index) = self.latest.pop_front() else { return };
+        self.instructions -= self.functions[index].instructions;
+        for feature in &self.functions[index].features {
+            let times = self.seen.entry(*feature).or_default();
+            *times -= 1;
+            if *times == 0 {
+                self.owners[feature].iter().for_each(|owner| self.known[*owner] -= 1);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
