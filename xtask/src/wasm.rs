@@ -37,15 +37,11 @@ const FEATURES: &str = "--enable-bulk-memory --enable-mutable-globals --enable-m
 const WASM_OPT: &str =
     "--low-memory-unused --flatten --rereloop -Oz -Oz --skip-pass=local-cse --strip-target-features";
 
-/// Makes one file of the glue and the JavaScript that crates bring along, and takes comments, space and long names out of it, as any bundler does:
-/// not every application has one.
-const BUNDLE: &str = "const [file] = process.argv.slice(1), fs = require('fs'); \
-    import('rolldown').then(async ({ rolldown }) => { \
-        const glue = await rolldown({ input: file }); \
-        const { output } = await glue.generate({ minify: true }); \
-        if (output.length > 1) throw new Error('the glue became several files'); \
-        fs.writeFileSync(file, output[0].code); \
-    })";
+/// What loads a product; see there.
+const ENTRY: &str = include_str!("wasm_entry.js");
+
+/// Makes one file of all JavaScript; see there.
+const BUNDLE: &str = include_str!("wasm_bundle.js");
 
 /// A cdylib crate that becomes an ES module in `<dir>/pkg`.
 pub(crate) struct Bundle {
@@ -155,6 +151,7 @@ impl Bundle {
                     .with(include_bytes!("wasm_order.rs"))
                     .with_file(&optimiser)
                     .with(BUNDLE.as_bytes())
+                    .with(ENTRY.as_bytes())
                     .with_file(&bundler)
             }
             Kind::Test => digest,
@@ -174,8 +171,10 @@ impl Bundle {
             let optimiser = Tool::new(repository.root.join("node_modules/.bin/wasm-opt"), &repository.root);
             optimiser.args(WASM_OPT).args(FEATURES).arg(&module).arg("-o").arg(&module).run()?;
             wasm_order::order(repository, &module, FEATURES)?;
-            let glue = scratch.join(&self.outputs()[1]);
-            Tool::new("node", &repository.root).arg("-e").arg(BUNDLE).arg(&glue).run()?;
+            let name = self.file_stem();
+            let entry = ENTRY.replace("ENGINE", &name);
+            let bundle = Tool::new("node", &repository.root).arg("-e").arg(BUNDLE);
+            bundle.arg(&scratch).arg(&name).arg(&entry).run()?;
             remove_dir(&scratch.join("snippets"))?;
         }
         empty_dir(pkg)?;

@@ -90,12 +90,12 @@ fn by_likeness(functions: &[Function]) -> Vec<usize> {
     let mut sight = Sight::of(functions);
     let mut order: Vec<usize> = Vec::with_capacity(left.len());
     while !left.is_empty() {
-        let part = |index: usize| {
-            (sight.known[index] as f64 + 0.5) / (functions[index].features.len() as f64 + 1.0)
-        };
+        let part =
+            |index: usize| (sight.known[index] as f64 + 0.5) / (functions[index].features.len() as f64 + 1.0);
         let (mut best, mut place) = (-1.0, 0);
         // At the beginning nothing is in sight.
-        for (candidate, index) in left.iter().enumerate().take(if order.is_empty() { 1 } else { left.len() }) {
+        for (candidate, index) in left.iter().enumerate().take(if order.is_empty() { 1 } else { left.len() })
+        {
             if part(*index) > best {
                 (best, place) = (part(*index), candidate);
             }

@@ -1,7 +1,7 @@
 //! What a payload's fields must look like, whatever the records say.
 
 use offline_domain::{Form, Records, Rejection, read_form};
-use offline_protocol::{FieldError, RecordId, RecordKey, RecordKind};
+use offline_protocol::{FieldError, RecordId, RecordKey, RecordKind, joined};
 use serde::{Deserialize, Deserializer};
 use time::{Date, Month};
 
@@ -33,7 +33,7 @@ impl Checks {
         if text.trim().is_empty() {
             self.fail(pointer, "empty", "must not be empty");
         } else if text.chars().count() > max {
-            self.fail(pointer, "too-long", format!("must have at most {max} characters"));
+            self.fail(pointer, "too-long", joined!["must have at most ", max, " characters"]);
         } else if text.chars().any(char::is_control) {
             self.fail(pointer, "control-character", "must be one line without control characters");
         }
@@ -63,7 +63,7 @@ impl Checks {
     /// A number within `min..=max`.
     pub(crate) fn range(&mut self, pointer: &str, number: i64, min: i64, max: i64) {
         if !(min..=max).contains(&number) {
-            self.fail(pointer, "out-of-range", format!("must be between {min} and {max}"));
+            self.fail(pointer, "out-of-range", joined!["must be between ", min, " and ", max]);
         }
     }
 
@@ -90,7 +90,7 @@ impl Checks {
     /// At most `max` entries.
     pub(crate) fn count(&mut self, pointer: &str, count: usize, max: usize) {
         if count > max {
-            self.fail(pointer, "too-many", format!("must have at most {max} entries"));
+            self.fail(pointer, "too-many", joined!["must have at most ", max, " entries"]);
         }
     }
 

@@ -1,7 +1,7 @@
 use offline_domain::{
     CommandHandler, ConflictPolicy, Context, Effect, Form, Records, Rejection, Touch, form, read_form,
 };
-use offline_protocol::{FieldError, RecordId, RecordKey};
+use offline_protocol::{FieldError, RecordId, RecordKey, joined};
 use serde_json::Value;
 
 use crate::{
@@ -238,7 +238,7 @@ fn check_fields(
     let lines = lines.unwrap_or_default();
     checks.count("/lines", lines.len(), MAX_LINES);
     for (index, line) in lines.iter().take(MAX_LINES).enumerate() {
-        let field = |name: &str| format!("/lines/{index}/{name}");
+        let field = |name: &str| joined!["/lines/", index, "/", name];
         checks.text(&field("description"), &line.description, MAX_TEXT);
         checks.range(&field("quantity"), line.quantity, 1, 1_000_000);
         checks.amount(&field("unitPriceMinor"), line.unit_price_minor);

@@ -1,6 +1,7 @@
 //! An invoice's arithmetic: whole minor units, nothing wraps, nothing is lost in rounding.
 
 use offline_domain::Rejection;
+use offline_protocol::joined;
 
 use crate::{
     check::{MAX_AMOUNT, field_error},
@@ -29,7 +30,7 @@ pub(crate) fn totals(lines: Vec<InvoiceLine>) -> Result<Totals, Rejection> {
     let mut nets: Vec<(i64, i64)> = Vec::new();
     let mut computed = Vec::with_capacity(lines.len());
     for (index, line) in lines.into_iter().enumerate() {
-        let pointer = format!("/lines/{index}");
+        let pointer = joined!["/lines/", index];
         let net = amount(line.quantity.checked_mul(line.unit_price_minor), &pointer)?;
         let place = nets.partition_point(|(rate, _)| *rate < line.tax_rate_bp);
         if nets.get(place).is_none_or(|(rate, _)| *rate != line.tax_rate_bp) {

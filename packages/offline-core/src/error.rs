@@ -1,19 +1,16 @@
 use offline_domain::CommandError;
-use offline_protocol::{CommandId, MAX_DEPENDS_ON, ProblemCode};
+use offline_protocol::{CommandId, MAX_DEPENDS_ON, ProblemCode, joined};
 
 use crate::StoreError;
 
 /// Why the engine did not do what it was asked. Nothing was changed then.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum EngineError {
     /// The command is not valid.
-    #[error(transparent)]
-    Command(#[from] CommandError),
+    Command(CommandError),
     /// The type is guarded: the command needs the version that its author saw.
-    #[error("this type of command needs the version that its author saw")]
     VersionRequired,
     /// The command is larger than the server takes.
-    #[error("the command has {bytes} bytes, the limit is {limit}")]
     TooLarge {
         /// Its size on the wire.
         bytes: usize,
@@ -21,41 +18,93 @@ pub enum EngineError {
         limit: usize,
     },
     /// A command named in `dependsOn` or `expected.after` is neither in the outbox nor applied.
-    #[error("the command {0} that this one comes after is not known here")]
     UnknownDependency(CommandId),
     /// `dependsOn` names too many commands.
-    #[error("the command names {named} others that it comes after, at most {MAX_DEPENDS_ON} may be named")]
     TooManyDependencies {
         /// How many.
         named: usize,
     },
     /// There is no such command in the outbox.
-    #[error("there is no such command in the outbox")]
     NotFound,
     /// Only a parked command can be sent again by a person.
-    #[error("the command does not wait for a decision")]
     NotParked,
     /// The command is on the wire; its outcome decides.
-    #[error("the command is being sent")]
     InFlight,
     /// Other commands wait behind it: say what is to become of them.
-    #[error("{count} other commands wait behind it: say whether they are kept or discarded with it")]
     HasDependants {
         /// How many.
         count: usize,
     },
     /// The outbox holds commands that the server has not settled.
-    #[error("{count} commands are not synced")]
     Unsynced {
         /// How many.
         count: u64,
     },
     /// The engine was closed.
-    #[error("the engine is closed")]
     Closed,
     /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl std::fmt::Display for EngineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = match self {
+            Self::Command(error) => return error.fmt(f),
+            Self::Store(error) => return error.fmt(f),
+            Self::TooLarge { bytes, limit } => {
+                joined!["the command has ", bytes, " bytes, the limit is ", limit]
+            }
+            Self::UnknownDependency(id) => {
+                joined!["the command ", id, " that this one comes after is not known here"]
+            }
+            Self::TooManyDependencies { named } => {
+                joined![
+                    "the command names ",
+                    named,
+                    " others that it comes after, at most ",
+                    MAX_DEPENDS_ON,
+                    " may be named"
+                ]
+            }
+            Self::HasDependants { count } => {
+                joined![
+                    count,
+                    " other commands wait behind it: say whether they are kept or discarded with it"
+                ]
+            }
+            Self::Unsynced { count } => joined![count, " commands are not synced"],
+            Self::VersionRequired => {
+                return f.write_str("this type of command needs the version that its author saw");
+            }
+            Self::NotFound => return f.write_str("there is no such command in the outbox"),
+            Self::NotParked => return f.write_str("the command does not wait for a decision"),
+            Self::InFlight => return f.write_str("the command is being sent"),
+            Self::Closed => return f.write_str("the engine is closed"),
+        };
+        f.write_str(&text)
+    }
+}
+
+impl std::error::Error for EngineError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Command(error) => error.source(),
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<CommandError> for EngineError {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl EngineError {

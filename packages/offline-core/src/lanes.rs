@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use offline_protocol::{CommandId, CommandType, RecordKey, Timestamp};
+use offline_protocol::{CommandId, CommandType, RecordKey, Timestamp, joined};
 use serde_json::{Map, Value};
 
 use crate::{OutboxCommand, Status};
@@ -82,7 +82,7 @@ impl Lanes {
     fn block(&mut self, command: &OutboxCommand, blocker: Blocker) {
         let place = Value::from(self.blockers.len());
         self.blockers.push(blocker);
-        self.places.insert(command.command_id.to_string(), place.clone());
+        self.places.insert(joined![command.command_id], place.clone());
         for key in &command.touches {
             let key = record(key);
             if self.known(&key).is_none_or(|known| blocker.parked && !known.parked) {
@@ -127,7 +127,7 @@ impl Lanes {
             _ => {}
         };
         if !self.blockers.is_empty() {
-            command.named_predecessors().for_each(|id| look(&id.to_string()));
+            command.named_predecessors().for_each(|id| look(&joined![id]));
             command.touches.iter().for_each(|key| look(&record(key)));
         }
         found

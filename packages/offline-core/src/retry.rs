@@ -39,9 +39,10 @@ impl RetryPolicy {
 
 fn jitter(base: Duration, cap: Duration, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(20);
-    let ceiling = base.saturating_mul(1 << doublings).min(cap);
+    let millis = |span: Duration| span.as_secs_f64() * 1000.0;
+    let ceiling = (millis(base) * f64::from(1 << doublings)).min(millis(cap));
     let random = if (0.0..1.0).contains(&random) { random } else { 1.0 };
-    ceiling.mul_f64(random).max(FLOOR)
+    Duration::from_millis((ceiling * random) as u64).max(FLOOR)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use offline_protocol::{CommandType, FieldError, Problem, ProblemCode, ValueError};
+use offline_protocol::{CommandType, FieldError, Problem, ProblemCode, ValueError, joined};
 
 /// Why a command was refused before anything was stored or executed.
 ///
@@ -6,13 +6,10 @@ use offline_protocol::{CommandType, FieldError, Problem, ProblemCode, ValueError
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The type's name is malformed: it must end in `_Vn`.
-    #[error("the command type is not a valid name: {0}")]
     InvalidType(ValueError),
     /// The type is well-formed but not registered.
-    #[error("the command type {0} is not known")]
     UnknownType(CommandType),
     /// The payload does not fit its type.
-    #[error("the payload of {command_type} is not valid ({})", pointers(.errors))]
     InvalidPayload {
         /// The type it was checked against.
         command_type: CommandType,
@@ -21,8 +18,21 @@ pub enum CommandError {
     },
 }
 
-fn pointers(errors: &[FieldError]) -> String {
-    errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect::<Vec<_>>().join("; ")
+impl std::fmt::Display for CommandError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&match self {
+            Self::InvalidType(error) => joined!["the command type is not a valid name: ", error.to_string()],
+            Self::UnknownType(name) => joined!["the command type ", name, " is not known"],
+            Self::InvalidPayload { command_type, errors } => {
+                let mut text = joined!["the payload of ", command_type, " is not valid ("];
+                for (place, error) in errors.iter().enumerate() {
+                    text += if place > 0 { "; " } else { "" };
+                    text += &joined![error.pointer, ": ", error.message];
+                }
+                text + ")"
+            }
+        })
+    }
 }
 
 impl CommandError {

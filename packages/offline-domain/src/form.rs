@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use offline_protocol::{FieldError, RecordId, UserId};
+use offline_protocol::{FieldError, Part, RecordId, UserId, joined};
 use serde_json::{Map, Value};
 
 /// A type with a JSON form. Structs get it from [`crate::form!`].
@@ -63,7 +63,7 @@ impl<'a> Place<'a> {
             }
             Step::Item(index) => {
                 pointer.push('/');
-                pointer.push_str(&index.to_string());
+                index.add_to(&mut pointer);
             }
         }
         pointer
@@ -122,7 +122,7 @@ impl<'a> Place<'a> {
         let object = self.value.and_then(Value::as_object);
         let value = object.and_then(|object| object.get(name));
         if object.is_some() && value.is_none() && !optional {
-            self.fail("required", &format!("needs the field {name}"));
+            self.fail("required", &joined!["needs the field ", name]);
         }
         Place { value, step: Step::Field(name), up: Some(self), errors: self.errors }
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use offline_protocol::{CommandType, FieldError, RecordKey};
+use offline_protocol::{CommandType, FieldError, RecordKey, joined};
 use serde_json::Value;
 
 use crate::{
@@ -182,7 +182,7 @@ fn no_path(payload: &Value, key: &RecordKey) -> FieldError {
     let field =
         named.filter(|(_, value)| value.as_str() == Some(key.id.as_str())).map(|(name, _)| name).next();
     FieldError {
-        pointer: field.map_or_else(String::new, |name| format!("/{name}")),
+        pointer: field.map_or_else(String::new, |name| joined!["/", name]),
         code: "no-path".into(),
         message: "must not be . or .., which no path can name".into(),
     }
@@ -192,7 +192,7 @@ fn too_deep() -> FieldError {
     FieldError {
         pointer: String::new(),
         code: "too-deep".into(),
-        message: format!("must not be nested deeper than {MAX_PAYLOAD_DEPTH} levels"),
+        message: joined!["must not be nested deeper than ", MAX_PAYLOAD_DEPTH, " levels"],
     }
 }
 

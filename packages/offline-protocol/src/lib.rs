@@ -7,6 +7,7 @@ mod error;
 mod fingerprint;
 mod hello;
 mod ids;
+mod joined;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod outcome;
@@ -29,6 +30,7 @@ pub use error::ValueError;
 pub use fingerprint::Fingerprint;
 pub use hello::{Hello, Limits, Retention};
 pub use ids::{CommandId, DeviceId, IdempotencyKey, Seq, TraceId, UserId, WorkspaceId};
+pub use joined::Part;
 pub use outcome::{Conflict, ConflictReason, Outcome, Outcomes, Verdict};
 pub use problem::{FieldError, Problem, ProblemCode};
 pub use read::{ReadError, read_value};
@@ -37,6 +39,8 @@ pub use record::{
 };
 pub use single::{Applied, ConflictProblem};
 pub use timestamp::Timestamp;
+#[cfg(target_arch = "wasm32")]
+pub use write::write_fractions_with;
 pub use write::{Json, ToJson};
 
 /// The protocol revision this crate speaks; the value of [`PROTOCOL_HEADER`].

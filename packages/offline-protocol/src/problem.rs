@@ -1,3 +1,4 @@
+use crate::joined;
 use serde::{Deserialize, Serialize};
 
 /// The stable name of a problem. Programs decide by it; they never read a title or a detail.
@@ -204,7 +205,7 @@ impl Problem {
     /// A problem without detail.
     pub fn new(code: ProblemCode, status: u16, title: impl Into<String>) -> Self {
         Self {
-            problem_type: format!("urn:offline:problem:{code}"),
+            problem_type: joined!["urn:offline:problem:", code.as_str()],
             code,
             title: title.into(),
             status,

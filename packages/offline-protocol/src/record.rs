@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Timestamp, UserId,
+    Timestamp, UserId, joined,
     text::{number_type, slug, text_type, visible_ascii},
 };
 
@@ -54,7 +54,7 @@ impl RecordKey {
 
 impl std::fmt::Display for RecordKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.kind, self.id)
+        f.write_str(&joined![self])
     }
 }
 

@@ -96,35 +96,34 @@ fn days_of_month(year: i64, month: i64) -> i64 {
     }
 }
 
-fn days_of_year(year: i64) -> i64 {
-    365 + i64::from(is_leap(year))
+/// The days from the first of 1970 to this one. Years begin in March, so that a leap day is the last of its year, and the months from there have
+/// 30.6 days, rounded.
+fn days_until(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    // 719,469 days lie between the first of March of the year 0 and the day before 1970, and a day is counted from 1.
+    year * 365 + leap_days(year) + (month * 153 + 2) / 5 + day - 719_469
 }
 
-/// The days from the first of 1970 to this one. The years before have had as many leap days as their numbers say.
-fn days_until(year: i64, month: i64, day: i64) -> i64 {
-    let before = year - 1;
-    let leap_days = before / 4 - before / 100 + before / 400;
-    let months: i64 = (1..month).map(|month| days_of_month(year, month)).sum();
-    // 719,162 days lie between the first of the year 1 and that of 1970.
-    before * 365 + leap_days + months + day - 1 - 719_162
+/// How many leap days there were from March of the year 0 to that of this one.
+fn leap_days(year: i64) -> i64 {
+    year / 4 - year / 100 + year / 400
 }
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (seconds, millis) = (self.0 / 1000, self.0 % 1000);
-        let (mut days, second) = (seconds / 86_400, seconds % 86_400);
-        // A guess that is never too late, then year by year.
-        let mut year = 1970 + days / 366;
-        days -= days_until(year, 1, 1);
-        while days >= days_of_year(year) {
-            days -= days_of_year(year);
-            year += 1;
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        // A guess that is never too early: from March of the year 0 on, as in `days_until`.
+        let days = days + 719_468;
+        let mut year = days / 365;
+        let mut day = days - year * 365 - leap_days(year);
+        while day < 0 {
+            year -= 1;
+            day = days - year * 365 - leap_days(year);
         }
-        let mut month = 1;
-        while days >= days_of_month(year, month) {
-            days -= days_of_month(year, month);
-            month += 1;
-        }
+        let month = (day * 5 + 2) / 153;
+        let day = day - (month * 153 + 2) / 5 + 1;
+        let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
         // From the last digit to the first.
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let fields = [
@@ -132,7 +131,7 @@ impl std::fmt::Display for Timestamp {
             (18, 2, second % 60),
             (15, 2, second / 60 % 60),
             (12, 2, second / 3600),
-            (9, 2, days + 1),
+            (9, 2, day),
             (6, 2, month),
             (3, 4, year),
         ];

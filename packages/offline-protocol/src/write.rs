@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::{
-    Command, CommandBatch, CommandId, Conflict, ConflictReason, Expected, FieldError, Problem, RecordKey,
-    RecordVersion, Timestamp,
+    Command, CommandBatch, CommandId, Conflict, ConflictReason, Expected, FieldError, Part, Problem,
+    RecordKey, RecordVersion, Timestamp, joined,
 };
 
 /// A type that is written as serde writes it.
@@ -113,14 +113,8 @@ impl Json {
     }
 
     /// A whole number.
-    pub fn number(&mut self, mut number: u64) {
-        let (mut digits, mut at) = ([0; 20], 20);
-        while at == 20 || number > 0 {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
-        self.0.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    pub fn number(&mut self, number: u64) {
+        number.add_to(&mut self.0);
     }
 
     fn word(&mut self, word: &str) {
@@ -136,7 +130,7 @@ impl ToJson for Value {
             Self::Number(number) => match (number.as_u64(), number.as_i64()) {
                 (Some(number), _) => json.number(number),
                 (None, Some(number)) => number.write(json),
-                (None, None) => json.word(&number.to_string()),
+                (None, None) => json.word(&fraction(number)),
             },
             Self::String(text) => json.text(text),
             Self::Array(items) => json.list(items),
@@ -149,6 +143,29 @@ impl ToJson for Value {
             }
         }
     }
+}
+
+/// A number with decimals, or beyond all whole ones.
+#[cfg(not(target_arch = "wasm32"))]
+fn fraction(number: &serde_json::Number) -> String {
+    number.to_string()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn fraction(number: &serde_json::Number) -> String {
+    let write = FRACTIONS.get().expect("BUG: a browser says first how fractions are written");
+    write(number.as_f64().unwrap_or_default())
+}
+
+#[cfg(target_arch = "wasm32")]
+thread_local! {
+    static FRACTIONS: std::cell::Cell<Option<fn(f64) -> String>> = const { std::cell::Cell::new(None) };
+}
+
+/// Says how fractions are written, in a browser, which can do it by itself: what the library has for it is a kilobyte of tables and code.
+#[cfg(target_arch = "wasm32")]
+pub fn write_fractions_with(write: fn(f64) -> String) {
+    FRACTIONS.set(Some(write));
 }
 
 impl ToJson for str {
@@ -177,10 +194,7 @@ impl ToJson for u64 {
 
 impl ToJson for i64 {
     fn write(&self, json: &mut Json) {
-        if *self < 0 {
-            json.word("-");
-        }
-        json.number(self.unsigned_abs());
+        self.add_to(&mut json.0);
     }
 }
 
@@ -241,7 +255,7 @@ macro_rules! to_json {
 
 impl ToJson for CommandId {
     fn write(&self, json: &mut Json) {
-        json.text(self.as_uuid().hyphenated().encode_lower(&mut [0; 36]));
+        json.text(&joined![self]);
     }
 }
 

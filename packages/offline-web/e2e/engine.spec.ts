@@ -235,6 +235,26 @@ test('what is wrong with a command is said with a stable code, and nothing is st
   await close(page);
 });
 
+test('fractions go through the engine as they are', async ({ session, files }) => {
+  const tab = await openEngine(session, files, newUser());
+  const texts = ['0.1', '-2.5', '2.0', '-0.0', '1e21', '1e-7', '123456789.0625', '5e-324', '1.7976931348623157e308', '18446744073709551616'];
+  const shown = await tab.evaluate((texts) => {
+    const [at, id] = ['2026-11-22T18:00:00.000Z', '019343a0-0000-7000-8000-000000000001'];
+    const record = `[{"id":"r","version":1,"data":[${texts.join()}],"updatedAt":"${at}","updatedBy":"ben"}]`;
+    // Of a type that is not known here, so that the record is shown as the server has it.
+    const entry = {
+      ...{ commandId: id, workspaceId: 'acme', userId: 'ada', deviceId: 'd', seq: 1, type: 'THING_PAINT_V7', payload: {} },
+      ...{ touches: [{ kind: 'thing', id: 'r' }], expected: null, dependsOn: [], status: 'PENDING', attempts: 0 },
+      ...{ nextAttemptAt: null, idempotencyKey: 'k', createdAt: at, clientTraceId: 't', lastError: null, conflict: null, heldBy: null },
+    };
+    return engine.handle.overlay('thing', record, JSON.stringify([entry]), '[]');
+  }, texts);
+  const written = /"data":\[(.*?)\]/.exec(shown)?.[1]?.split(',') ?? [];
+  expect(written.map(Number)).toEqual(texts.map(Number));
+  expect(written.slice(2, 4)).toEqual(['2.0', '-0.0']);
+  await close(tab);
+});
+
 test('a page that is not secure, without Web Locks, sends by the lease alone', async ({ session, files }) => {
   const server = await Server.of(session);
   const user = newUser();

@@ -13,6 +13,28 @@ const UNKNOWN = -2;
 
 /** Something under way that can be stopped; after that it may never answer. @typedef {{ answer: Promise<unknown>, stop: () => void }} Running */
 
+/** Tells what a promise gives: `undefined` when it is rejected, and never else.
+ * @param {Promise<unknown>} promise @param {number} id @param {(id: number, value: unknown) => void} heard */
+export function hear(promise, id, heard) {
+  promise.then((value) => heard(id, value ?? null), () => heard(id, undefined));
+}
+
+/** A promise, and what settles it. */
+export function deferred() {
+  /** @type {(isGood: boolean, value: unknown) => void} */
+  let settle = () => {};
+  const promise = new Promise((resolve, reject) => {
+    settle = (isGood, value) => (isGood ? resolve : reject)(value);
+  });
+  return { promise, settle };
+}
+
+/** Random bytes from the browser's cryptographic source. @param {number} length */
+export const random = (length) => crypto.getRandomValues(new Uint8Array(length));
+
+/** Whether the browser is sure that there is no network; that there is one it never knows. */
+export const isOffline = () => globalThis.navigator?.onLine === false;
+
 /** How long an answer asks to wait, in milliseconds: a number of seconds, or a date, which is measured by the answer's own where the page may read
  * it. @param {Headers} headers */
 function retryAfter(headers) {
@@ -23,8 +45,8 @@ function retryAfter(headers) {
 }
 
 /**
- * Sends one request, with a body a POST. Answers `[status, body]` of a 200 and `[status, milliseconds to wait or NaN]` of another status of our server, which
- * says `header`; else one of the numbers above.
+ * Sends one request, with a body a POST. Answers with the body of a 200, and with the milliseconds to wait (or NaN) of another status of our server, which
+ * says `header`; else with one of the numbers above.
  *
  * @param {string} url @param {string} header @param {number} revision @param {string} authorization @param {string} body @param {number} patience in milliseconds
  * @returns {Running}
@@ -45,12 +67,12 @@ export function exchange(url, header, revision, authorization, body, patience) {
         redirect: 'manual',
       });
       const response = await fetch(request).catch(() => null);
-      if (response === null) return [abort.signal.aborted ? UNKNOWN : UNREACHED];
+      if (response === null) return { status: abort.signal.aborted ? UNKNOWN : UNREACHED };
       const { status, headers } = response;
-      if (!headers.has(header)) return [NOT_OURS];
-      return [status, status === 200 ? await response.text() : retryAfter(headers)];
+      if (!headers.has(header)) return { status: NOT_OURS };
+      return status === 200 ? { status, body: await response.text() } : { status, wait: retryAfter(headers) };
     } catch {
-      return [UNKNOWN];
+      return { status: UNKNOWN };
     } finally {
       clearTimeout(timer);
     }

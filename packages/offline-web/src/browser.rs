@@ -1,15 +1,15 @@
 //! What `browser.js` does for the engine.
 
-use js_sys::{Function, Promise};
 use wasm_bindgen::{JsValue, prelude::*};
-use wasm_bindgen_futures::JsFuture;
+
+use crate::task::Answer;
 
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
     type Pending;
 
     #[wasm_bindgen(method, getter)]
-    fn answer(this: &Pending) -> Promise;
+    fn answer(this: &Pending) -> JsValue;
 
     #[wasm_bindgen(method)]
     fn stop(this: &Pending);
@@ -26,18 +26,17 @@ extern "C" {
     fn timer(millis: f64) -> Pending;
 
     #[wasm_bindgen(js_name = nextTask)]
-    fn task() -> Promise;
+    fn task() -> JsValue;
 
     #[wasm_bindgen(js_name = hasLocks)]
     pub(crate) fn has_locks() -> bool;
 
-    #[wasm_bindgen(catch)]
-    fn lock(name: &str, granted: &Function) -> Result<Pending, JsValue>;
+    fn lock(name: &str, granted: &Closure<dyn FnMut()>) -> Pending;
 
     /// The other tabs of a partition.
     pub(crate) type Channel;
 
-    pub(crate) fn channel(name: &str, heard: &Function) -> Option<Channel>;
+    pub(crate) fn channel(name: &str, heard: &Closure<dyn FnMut(String, String)>) -> Option<Channel>;
 
     /// Adds to the next message.
     #[wasm_bindgen(method)]
@@ -49,12 +48,48 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(crate) fn close(this: &Channel);
+
+    /// Random bytes from the browser's cryptographic source.
+    pub(crate) fn random(length: u32) -> Vec<u8>;
+
+    /// Whether the browser is sure that there is no network.
+    #[wasm_bindgen(js_name = isOffline)]
+    pub(crate) fn is_offline() -> bool;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Milliseconds since the epoch.
+    #[wasm_bindgen(js_namespace = Date, js_name = now)]
+    pub(crate) fn epoch_millis() -> f64;
+
+    /// Milliseconds on a clock that does not jump.
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    pub(crate) fn monotonic_millis() -> f64;
+
+    /// The shortest decimal number that is nearest to this `f64`, as JavaScript writes it.
+    #[wasm_bindgen(js_name = String)]
+    fn decimal(number: f64) -> String;
+
+    /// The `f64` that is nearest to a decimal number.
+    #[wasm_bindgen(js_name = parseFloat)]
+    pub(crate) fn parse_float(text: &str) -> f64;
+}
+
+/// A fraction as JSON that is read as a fraction again, though it may be whole.
+pub(crate) fn fraction(number: f64) -> String {
+    let text = decimal(number);
+    if !text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
+        return text;
+    }
+    // The sign of zero is lost there.
+    let sign = if number == 0.0 && number.is_sign_negative() { "-" } else { "" };
+    [sign, &text, ".0"].concat()
 }
 
 /// Lets the page do whatever else it has to do, once. Timers wait longer than that, in tabs that nobody sees very much longer.
 pub(crate) async fn next_task() {
-    // Nothing rejects it.
-    let _ = JsFuture::from(task()).await;
+    Answer::of(&task()).await;
 }
 
 /// Something under way in the browser; dropping it stops it.
@@ -75,13 +110,13 @@ impl Running {
         Self(timer(millis))
     }
 
-    pub(crate) fn lock(name: &str, granted: &Function) -> Result<Self, JsValue> {
-        lock(name, granted).map(Self)
+    pub(crate) fn lock(name: &str, granted: &Closure<dyn FnMut()>) -> Self {
+        Self(lock(name, granted))
     }
 
     /// Comes when it is over, unless it is stopped.
-    pub(crate) fn answer(&self) -> Promise {
-        self.0.answer()
+    pub(crate) fn answer(&self) -> Answer {
+        Answer::of(&self.0.answer())
     }
 }
 

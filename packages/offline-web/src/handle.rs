@@ -7,18 +7,17 @@ use std::{
     time::Duration,
 };
 
-use js_sys::Promise;
 use offline_core::{
-    Bell, BoxFuture, Clock, Dependants, Election, Engine, EngineConfig, EnqueueRequest, Ids, JournalEntry,
-    JournalQuery, OutboxEntry, OutboxQuery, Ports, Signal, Unsynced, overlay,
+    Bell, BoxFuture, Clock, Dependants, Election, Engine, EngineConfig, EngineError, EnqueueRequest, Ids,
+    JournalEntry, JournalQuery, OutboxEntry, OutboxQuery, Ports, Signal, Unsynced, overlay,
 };
 use offline_domain::Registry;
 use offline_protocol::{
-    CommandId, DeviceId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, ToJson, UserId, WorkspaceId,
+    CommandId, DeviceId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, ToJson, UserId,
+    WorkspaceId, joined,
 };
 use serde_json::Value;
 use wasm_bindgen::{JsValue, prelude::*};
-use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::{
     BrowserClock, BrowserIds, BrowserNetwork, IndexedDbStore,
@@ -28,6 +27,7 @@ use crate::{
     leadership::Leadership,
     read::{Fields, FromJson, parse, read, read_list},
     relay::Relay,
+    task::{promised, spawn},
     transport::FetchTransport,
 };
 
@@ -93,15 +93,15 @@ impl FromJson for JournalQuery {
 }
 
 /// Opens a partition in this tab: `openEngine` of `EngineModule` in `ts/types.ts`.
-#[wasm_bindgen(js_name = openEngine)]
-pub fn open_engine(options: String, host: EngineHost) -> Promise {
-    promise(async move {
+#[wasm_bindgen(js_name = openEngine, unchecked_return_type = "Promise<EngineHandle>")]
+pub fn open_engine(options: String, host: EngineHost) -> JsValue {
+    promised(Box::pin(async move {
         let unreadable = || PublicError::invalid(ProblemCode::InvalidRequest, "The options are not valid.");
         let options: Options = read(&options).ok_or_else(unreadable)?;
         let store = IndexedDbStore::new(&options.workspace_id, &options.user_id);
         let device_id = store.device_id().await?;
-        Ok(EngineHandle(Rc::new(Open::new(options, device_id, store, host)?)).into())
-    })
+        Ok(EngineHandle(Rc::new(Open::new(options, device_id, store, host))).into())
+    }))
 }
 
 /// One open partition: `EngineHandle` in `ts/types.ts`, which says what each method takes and gives.
@@ -127,15 +127,10 @@ struct Life {
 }
 
 impl Open {
-    fn new(
-        options: Options,
-        device_id: DeviceId,
-        store: IndexedDbStore,
-        host: EngineHost,
-    ) -> Result<Self, PublicError> {
+    fn new(options: Options, device_id: DeviceId, store: IndexedDbStore, host: EngineHost) -> Self {
         let Options { workspace_id, user_id, base_url } = options;
         let name = ["offline:", workspace_id.as_str(), ":", user_id.as_str()].concat();
-        let holder = BrowserIds.uuid(BrowserClock.now()).to_string();
+        let holder = joined![BrowserIds.uuid(BrowserClock.now())];
         let mut config = EngineConfig::new(workspace_id, user_id, device_id, holder);
         // Without locks, on pages that are not secure, the lease alone decides.
         let election = if has_locks() { Election::PlatformLock } else { Election::Lease };
@@ -155,15 +150,15 @@ impl Open {
         let notices = engine.subscribe();
         let relay = Relay::start(engine.clone(), host, &name);
         let leadership = match election {
-            Election::PlatformLock => Some(Leadership::seek(&name, engine.clone()).map_err(no_lock)?),
+            Election::PlatformLock => Some(Leadership::seek(&name, engine.clone())),
             Election::Lease => None,
         };
         let life = Rc::<Life>::default();
-        spawn_local(Rc::clone(&relay).carry(notices));
-        spawn_local(Rc::clone(&relay).watch_others());
-        spawn_local(run(engine.clone(), Rc::clone(&life)));
+        spawn(Box::pin(Rc::clone(&relay).carry(notices)));
+        spawn(Box::pin(Rc::clone(&relay).watch_others()));
+        spawn(Box::pin(run(engine.clone(), Rc::clone(&life))));
         let leadership = RefCell::new(leadership);
-        Ok(Self { engine, store, network, relay, leadership, life, closed: Cell::new(false) })
+        Self { engine, store, network, relay, leadership, life, closed: Cell::new(false) }
     }
 
     async fn close(&self) {
@@ -184,7 +179,7 @@ impl Open {
         self.store.close();
     }
 
-    async fn perform(&self, call: Call) -> Result<Answer, PublicError> {
+    async fn perform(&self, call: Call) -> Result<Answer, EngineError> {
         let engine = &self.engine;
         Ok(match call {
             Call::Enqueue(request) => text(&engine.enqueue(request).await?),
@@ -240,19 +235,22 @@ type Answer = Option<String>;
 #[wasm_bindgen]
 impl EngineHandle {
     /// `NewCommand` -> `EnqueuedCommand`.
-    pub fn enqueue(&self, command: &str) -> Promise {
+    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
+    pub fn enqueue(&self, command: &str) -> JsValue {
         let message = "The command has a missing, malformed or unknown field.";
         let unreadable = || PublicError::invalid(ProblemCode::InvalidCommand, message);
         self.perform(read(command).map(Call::Enqueue).ok_or_else(unreadable))
     }
 
     /// A query -> `OutboxEntry[]`.
-    pub fn list(&self, query: &str) -> Promise {
+    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
+    pub fn list(&self, query: &str) -> JsValue {
         self.perform(read(query).map(Call::List).ok_or_else(not_readable))
     }
 
     /// A query -> `JournalEntry[]`.
-    pub fn journal(&self, query: &str) -> Promise {
+    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
+    pub fn journal(&self, query: &str) -> JsValue {
         self.perform(read(query).map(Call::Journal).ok_or_else(not_readable))
     }
 
@@ -275,8 +273,8 @@ impl EngineHandle {
     }
 
     /// -> `SyncStatus`.
-    #[wasm_bindgen(js_name = syncNow)]
-    pub fn sync_now(&self) -> Promise {
+    #[wasm_bindgen(js_name = syncNow, unchecked_return_type = "Promise<string>")]
+    pub fn sync_now(&self) -> JsValue {
         self.perform(Ok(Call::SyncNow))
     }
 
@@ -297,8 +295,8 @@ impl EngineHandle {
     }
 
     /// A parked command goes back to PENDING, with another payload when given.
-    #[wasm_bindgen(js_name = retryWithLatest)]
-    pub fn retry_with_latest(&self, command_id: &str, payload: Option<String>) -> Promise {
+    #[wasm_bindgen(js_name = retryWithLatest, unchecked_return_type = "Promise<void>")]
+    pub fn retry_with_latest(&self, command_id: &str, payload: Option<String>) -> JsValue {
         let call = named(command_id).and_then(|id| {
             let payload = payload.map(|payload| parse(&payload).ok_or_else(not_readable)).transpose()?;
             Ok(Call::Retry(id, payload))
@@ -307,13 +305,14 @@ impl EngineHandle {
     }
 
     /// -> `OutboxEntry[]`.
-    #[wasm_bindgen(js_name = blastRadius)]
-    pub fn blast_radius(&self, command_id: &str) -> Promise {
+    #[wasm_bindgen(js_name = blastRadius, unchecked_return_type = "Promise<string>")]
+    pub fn blast_radius(&self, command_id: &str) -> JsValue {
         self.perform(named(command_id).map(Call::BlastRadius))
     }
 
     /// -> `DiscardReport`.
-    pub fn discard(&self, command_id: &str, dependants: Option<String>) -> Promise {
+    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
+    pub fn discard(&self, command_id: &str, dependants: Option<String>) -> JsValue {
         let call = named(command_id).and_then(|id| {
             let dependants = match dependants.as_deref() {
                 None => None,
@@ -327,28 +326,26 @@ impl EngineHandle {
     }
 
     /// Stops this tab's part; the data stays.
-    pub fn close(&self) -> Promise {
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn close(&self) -> JsValue {
         self.perform(Ok(Call::Close))
     }
 
     /// Deletes the partition's outbox in all tabs.
-    pub fn wipe(&self, even_unsynced: bool) -> Promise {
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn wipe(&self, even_unsynced: bool) -> JsValue {
         self.perform(Ok(Call::Wipe(if even_unsynced { Unsynced::Lose } else { Unsynced::Keep })))
     }
 }
 
 impl EngineHandle {
     /// All calls go this way, so that it is compiled once.
-    fn perform(&self, call: Result<Call, PublicError>) -> Promise {
+    fn perform(&self, call: Result<Call, PublicError>) -> JsValue {
         let open = Rc::clone(&self.0);
-        promise(async move { Ok(open.perform(call?).await?.map_or(JsValue::UNDEFINED, JsValue::from)) })
+        promised(Box::pin(
+            async move { Ok(open.perform(call?).await?.map_or(JsValue::UNDEFINED, JsValue::from)) },
+        ))
     }
-}
-
-/// Starts the work. Behind a pointer, so that the way to a `Promise` is compiled once.
-fn promise(work: impl Future<Output = Result<JsValue, PublicError>> + 'static) -> Promise {
-    let work: BoxFuture<'static, Result<JsValue, PublicError>> = Box::pin(work);
-    future_to_promise(async move { work.await.map_err(JsValue::from) })
 }
 
 fn text<T: ToJson>(value: &T) -> Answer {
@@ -362,8 +359,4 @@ fn not_readable() -> PublicError {
 fn named(command_id: &str) -> Result<CommandId, PublicError> {
     let unknown = |_| PublicError::from(offline_core::EngineError::NotFound);
     CommandId::new(command_id).map_err(unknown)
-}
-
-fn no_lock(_: JsValue) -> PublicError {
-    PublicError::new("unsupported-browser", "This browser refuses to lock the outbox for one tab.")
 }

@@ -1,5 +1,5 @@
 use offline_core::Engine;
-use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use wasm_bindgen::prelude::Closure;
 
 use crate::browser::Running;
 
@@ -12,8 +12,8 @@ pub(crate) struct Leadership {
 
 impl Leadership {
     /// Asks for the lock, and promotes the engine when it is there.
-    pub(crate) fn seek(name: &str, engine: Engine) -> Result<Self, JsValue> {
+    pub(crate) fn seek(name: &str, engine: Engine) -> Self {
         let granted = Closure::<dyn FnMut()>::new(move || engine.promote());
-        Ok(Self { _lock: Running::lock(name, granted.as_ref().unchecked_ref())?, _granted: granted })
+        Self { _lock: Running::lock(name, &granted), _granted: granted }
     }
 }

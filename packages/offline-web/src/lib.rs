@@ -36,8 +36,6 @@ mod clock;
 #[cfg(target_arch = "wasm32")]
 mod error;
 #[cfg(target_arch = "wasm32")]
-mod global;
-#[cfg(target_arch = "wasm32")]
 mod handle;
 #[cfg(target_arch = "wasm32")]
 mod host;
@@ -49,6 +47,8 @@ mod leadership;
 mod network;
 #[cfg(target_arch = "wasm32")]
 mod relay;
+#[cfg(target_arch = "wasm32")]
+mod task;
 #[cfg(target_arch = "wasm32")]
 mod transport;
 

@@ -1,6 +1,6 @@
 use offline_core::{BoxFuture, NetworkError, NetworkMonitor, NetworkVerdict, memory::ManualNetwork};
 
-use crate::global::Global;
+use crate::browser::is_offline;
 
 /// What the browser hints and our server's answers say about the network. Whoever hears the browser's events passes them on.
 #[derive(Debug)]
@@ -9,8 +9,7 @@ pub struct BrowserNetwork(ManualNetwork);
 impl BrowserNetwork {
     /// Starts offline when the browser is sure of it, else unknown: its "online" says nothing.
     pub fn new() -> Self {
-        let offline = Global::browser().is_some_and(|browser| browser.on_line() == Some(false));
-        let verdict = if offline { NetworkVerdict::Offline } else { NetworkVerdict::Unknown };
+        let verdict = if is_offline() { NetworkVerdict::Offline } else { NetworkVerdict::Unknown };
         Self(ManualNetwork::new(verdict))
     }
 

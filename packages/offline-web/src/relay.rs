@@ -8,7 +8,7 @@ use std::{
 
 use offline_core::{Clock, Engine, Heard, Listener, Notice, Signal, SyncStatus};
 use offline_protocol::{Json, ToJson};
-use wasm_bindgen::{JsCast, prelude::Closure};
+use wasm_bindgen::prelude::Closure;
 
 use crate::{
     browser::{Channel, channel, next_task},
@@ -102,7 +102,7 @@ impl Relay {
                 relay.hear(&kind, &text);
             }
         });
-        if let Some(channel) = channel(name, heard.as_ref().unchecked_ref()) {
+        if let Some(channel) = channel(name, &heard) {
             *relay.others.borrow_mut() = Some(Others { channel, _heard: heard });
             relay.ask_how_things_are();
         }

@@ -1,12 +1,14 @@
 use std::{rc::Rc, time::Duration};
 
-use js_sys::Array;
 use offline_core::{BoxFuture, Transport, TransportError};
 use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, ToJson};
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::{JsCast, prelude::*};
 
-use crate::{browser::Running, global::Global, host::EngineHost, read::read};
+use crate::{
+    browser::{Running, is_offline},
+    host::EngineHost,
+    read::read,
+};
 
 /// How long an exchange may take whatever its size: 30 seconds.
 const PATIENCE_MILLIS: f64 = 30_000.0;
@@ -18,8 +20,22 @@ const MILLIS_A_BYTE: f64 = 1000.0 / 8192.0;
 const UNREACHED: i32 = 0;
 /// What `browser.js` says when the answer is not our server's.
 const NOT_OURS: i32 = -1;
-/// What `browser.js` says when it cannot tell what became of the request.
-const UNKNOWN: f64 = -2.0;
+
+#[wasm_bindgen]
+extern "C" {
+    /// What `browser.js` says of an exchange.
+    type Answer;
+
+    #[wasm_bindgen(method, getter)]
+    fn status(this: &Answer) -> i32;
+
+    #[wasm_bindgen(method, getter)]
+    fn body(this: &Answer) -> Option<String>;
+
+    /// Milliseconds, or none of a number.
+    #[wasm_bindgen(method, getter)]
+    fn wait(this: &Answer) -> Option<f64>;
+}
 
 /// The way to the server by `fetch`, with the page's token.
 pub(crate) struct FetchTransport {
@@ -35,7 +51,7 @@ impl FetchTransport {
 
     async fn authorization(&self) -> Result<String, TransportError> {
         // A page that cannot say who is signed in is as good as offline: nothing has left the device.
-        let token = self.host.token().await.map_err(|_| TransportError::Offline)?;
+        let token = self.host.token().await.ok_or(TransportError::Offline)?;
         Ok(["Bearer ", &token.ok_or(TransportError::Unauthorized)?].concat())
     }
 
@@ -44,17 +60,16 @@ impl FetchTransport {
         let patience = PATIENCE_MILLIS + body.len() as f64 * MILLIS_A_BYTE;
         let url = [&self.base_url, "/sync/", path].concat();
         let running = Running::exchange(&url, (PROTOCOL_HEADER, PROTOCOL), authorization, body, patience);
-        let answer: Array = JsFuture::from(running.answer()).await.map_err(unknown)?.unchecked_into();
-        let (status, rest) = (answer.get(0).as_f64().unwrap_or(UNKNOWN), answer.get(1));
-        Err(match status as i32 {
-            200 => return rest.as_string().ok_or_else(|| unknown(())),
+        let answer: Answer = running.answer().await.unchecked_into();
+        Err(match answer.status() {
+            200 => return answer.body().ok_or_else(unknown),
             401 => TransportError::Unauthorized,
             413 => TransportError::TooLarge,
             426 => TransportError::Incompatible,
             UNREACHED => TransportError::Offline,
             NOT_OURS => TransportError::NotOurServer,
             _ => {
-                let millis = rest.as_f64().filter(|millis| millis.is_finite());
+                let millis = answer.wait().filter(|millis| millis.is_finite());
                 TransportError::Transient {
                     retry_after: millis.map(|millis| Duration::from_millis(millis as u64)),
                 }
@@ -70,12 +85,12 @@ impl Transport for FetchTransport {
             let batch = CommandBatch { commands };
             let body = batch.to_text();
             let answer = self.exchange("commands", &authorization, &body).await.map_err(may_have_left)?;
-            let Outcomes { outcomes } = read(&answer).ok_or_else(|| unknown(()))?;
+            let Outcomes { outcomes } = read(&answer).ok_or_else(unknown)?;
             let answered = outcomes.iter().map(|outcome| outcome.command_id);
             if answered.eq(batch.commands.iter().map(|command| Some(command.command_id))) {
                 Ok(outcomes)
             } else {
-                Err(unknown(()))
+                Err(unknown())
             }
         })
     }
@@ -83,18 +98,17 @@ impl Transport for FetchTransport {
     fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
         Box::pin(async move {
             let answer = self.exchange("hello", "", "").await?;
-            read(&answer).ok_or_else(|| unknown(()))
+            read(&answer).ok_or_else(unknown)
         })
     }
 }
 
 /// A batch that `fetch` gave up: the browser does not say whether it left the device. Only where it knows of no network at all it did not.
 fn may_have_left(error: TransportError) -> TransportError {
-    let no_network = Global::browser().and_then(|browser| browser.on_line()) == Some(false);
-    if error == TransportError::Offline && !no_network { unknown(()) } else { error }
+    if error == TransportError::Offline && !is_offline() { unknown() } else { error }
 }
 
 /// Whether the request took effect is not known.
-fn unknown<E>(_: E) -> TransportError {
+fn unknown() -> TransportError {
     TransportError::Transient { retry_after: None }
 }

@@ -6,7 +6,8 @@ use std::{
 
 use offline_domain::ConflictPolicy;
 use offline_protocol::{
-    CommandId, DeviceId, Expected, IdempotencyKey, MAX_DEPENDS_ON, RecordKey, Seq, Timestamp, ToJson, TraceId,
+    CommandId, DeviceId, Expected, IdempotencyKey, MAX_DEPENDS_ON, RecordKey, Seq, Timestamp, ToJson,
+    TraceId, joined,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -163,7 +164,7 @@ impl Inner {
     }
 
     pub(super) fn new_key(&self, now: Timestamp) -> IdempotencyKey {
-        let key = self.ports.ids.uuid(now).hyphenated().to_string();
+        let key = joined![self.ports.ids.uuid(now)];
         IdempotencyKey::new(key).expect("BUG: a UUID is visible ASCII")
     }
 
@@ -190,7 +191,7 @@ impl Inner {
 }
 
 fn trace_id(uuid: uuid::Uuid) -> TraceId {
-    TraceId::new(uuid.simple().to_string()).expect("BUG: a UUID is visible ASCII")
+    TraceId::new(uuid.simple().encode_lower(&mut [0; 32])).expect("BUG: a UUID is visible ASCII")
 }
 
 /// How many bytes the command takes on the wire.
@@ -367,8 +368,13 @@ impl Inner {
 
 /// What a store has said. The standard library's own conversion of a text brings the tables of printable characters along.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
 struct Said(String);
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// The error for each of those who shared the transaction.
 fn same(error: &StoreError) -> StoreError {

@@ -1,5 +1,6 @@
 use offline_protocol::{
     ChangeSeq, CommandId, Conflict, Expected, IdempotencyKey, RecordKey, RecordVersion, Seq, Timestamp,
+    joined,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,16 +14,12 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The fence is not the current one: somebody else flushes this partition now.
-    #[error("another tab or process has taken over")]
     Fenced,
     /// The device has no room for the write.
-    #[error("the device's storage is full")]
     Full,
     /// The store was closed or wiped, by this program or another one.
-    #[error("the store is closed")]
     Closed,
     /// The database was written by a newer version of this program.
-    #[error("the database has schema version {found}, this program knows {known}")]
     TooNew {
         /// What stands in the database.
         found: u32,
@@ -30,14 +27,33 @@ pub enum StoreError {
         known: u32,
     },
     /// A stored row cannot be read. It is still there.
-    #[error("a stored row cannot be read ({what})")]
     Corrupt {
         /// Which sort of row; never its content.
         what: &'static str,
     },
     /// The database failed.
-    #[error("the database failed: {0}")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Fenced => "another tab or process has taken over",
+            Self::Full => "the device's storage is full",
+            Self::Closed => "the store is closed",
+            Self::TooNew { found, known } => {
+                let versions =
+                    joined!["the database has schema version ", found, ", this program knows ", known];
+                return f.write_str(&versions);
+            }
+            Self::Corrupt { what } => {
+                return f.write_str(&joined!["a stored row cannot be read (", what, ")"]);
+            }
+            Self::Backend(source) => {
+                return f.write_str(&joined!["the database failed: ", source.to_string()]);
+            }
+        })
+    }
 }
 
 /// Names a flight.

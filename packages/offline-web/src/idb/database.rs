@@ -1,14 +1,32 @@
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
-use js_sys::{Array, Promise};
 use offline_core::{BoxFuture, StoreError};
+use offline_protocol::{joined, write_fractions_with};
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
-use wasm_bindgen_futures::JsFuture;
 
 use super::{Answer, Fold, Key, Mode, NewRow, Plan, Request, Row, Seen, Step, Store};
-use crate::global::Global;
+use crate::{browser::fraction, ids::random_bytes, task};
 
-type OnStep = dyn FnMut(bool, Array, Array) -> u32;
+type OnStep = dyn FnMut(bool, List, List) -> u32;
+
+#[wasm_bindgen]
+extern "C" {
+    /// An array.
+    #[wasm_bindgen(typescript_type = "unknown[]")]
+    type List;
+
+    #[wasm_bindgen(method, getter)]
+    fn length(this: &List) -> u32;
+
+    #[wasm_bindgen(method, indexing_getter)]
+    fn at(this: &List, place: u32) -> JsValue;
+}
 
 #[wasm_bindgen(module = "/src/idb/driver.js")]
 extern "C" {
@@ -20,18 +38,18 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn identity(this: &Raw) -> String;
     #[wasm_bindgen(method)]
-    fn open(this: &Raw) -> Promise;
+    fn open(this: &Raw) -> JsValue;
     #[wasm_bindgen(method)]
-    fn transact(this: &Raw, scope: u32, durability: &str, step: &Closure<OnStep>) -> Promise;
+    fn transact(this: &Raw, scope: u32, durability: &str, step: &Closure<OnStep>) -> JsValue;
     #[wasm_bindgen(method)]
     fn close(this: &Raw);
     #[wasm_bindgen(method)]
-    fn delete(this: &Raw) -> Promise;
+    fn delete(this: &Raw) -> JsValue;
 
-    fn read(todo: &Array, want: u32, store: u32, index: u32, from: JsValue, to: JsValue, limit: u32);
+    fn read(todo: &List, want: u32, store: u32, index: u32, from: JsValue, to: JsValue, limit: u32);
     #[expect(clippy::too_many_arguments, reason = "the fields of a row, which cross one by one")]
     fn write(
-        todo: &Array,
+        todo: &List,
         is_new: bool,
         key: f64,
         ids: &str,
@@ -40,8 +58,8 @@ extern "C" {
         parked: bool,
         body: &str,
     );
-    fn text(todo: &Array, store: u32, name: &str, text: &str);
-    fn remove(todo: &Array, store: u32, from: JsValue, to: JsValue);
+    fn text(todo: &List, store: u32, name: &str, text: &str);
+    fn remove(todo: &List, store: u32, from: JsValue, to: JsValue);
 }
 
 /// A database of the browser. Clones share the handle.
@@ -50,19 +68,26 @@ pub(crate) struct Database(Rc<Raw>);
 
 /// How IndexedDB failed: its exception's name, which says all that is to be known.
 #[derive(Debug, thiserror::Error)]
-#[error("IndexedDB: {0}")]
 struct DbError(String);
+
+impl std::fmt::Display for DbError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&joined!["IndexedDB: ", self.0])
+    }
+}
 
 impl Database {
     /// Names a database; it is opened, and made if need be, when it is first used.
     pub(crate) fn new(name: &str) -> Self {
-        let identity = uuid::Builder::from_random_bytes(Global::random_bytes()).into_uuid().to_string();
+        // Nothing is written before a database has a name.
+        write_fractions_with(fraction);
+        let identity = joined![uuid::Builder::from_random_bytes(random_bytes()).into_uuid()];
         Self(Rc::new(Raw::new(name, &identity)))
     }
 
     /// Opens it if it is not open, and tells what was made with it and tells it from the next one of its name.
     pub(crate) async fn identity(&self) -> Result<String, StoreError> {
-        ended(self.0.open()).await?;
+        ended(&self.0.open()).await?;
         Ok(self.0.identity())
     }
 
@@ -73,11 +98,11 @@ impl Database {
 
     /// Deletes it.
     pub(crate) async fn delete(&self) -> Result<(), StoreError> {
-        ended(self.0.delete()).await
+        ended(&self.0.delete()).await
     }
 
     /// Lets a fold work on one transaction: what it wrote is there when this resolves with `Ok`, else nothing of it.
-    pub(crate) fn run<T: 'static>(
+    pub(crate) fn run<T: Unpin + 'static>(
         &self,
         scope: &[Store],
         mode: Mode,
@@ -85,31 +110,17 @@ impl Database {
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         let told = Rc::new(RefCell::new(None));
         let tell = Rc::clone(&told);
-        let ended = self.perform(
-            scope,
-            mode,
-            Box::new(move |seen, plan| match fold(seen, plan) {
-                Ok(Step::More) => 0,
-                Ok(Step::Seal) => 1,
-                Ok(Step::Done(value)) => {
-                    *tell.borrow_mut() = Some(Ok(value));
-                    2
+        let step = move |seen: Seen<'_>, plan: &mut Plan| {
+            Ok(match fold(seen, plan)? {
+                Step::More => Step::More,
+                Step::Seal => Step::Seal,
+                Step::Done(value) => {
+                    *tell.borrow_mut() = Some(value);
+                    Step::Done(())
                 }
-                Err(error) => {
-                    *tell.borrow_mut() = Some(Err(error));
-                    3
-                }
-            }),
-        );
-        Box::pin(async move {
-            let ended = ended.await;
-            match (ended, told.take()) {
-                (_, Some(Err(error))) => Err(error),
-                (Ok(()), Some(Ok(value))) => Ok(value),
-                (Ok(()), None) => Err(StoreError::Backend(Box::new(DbError("no answer".to_owned())))),
-                (Err(error), _) => Err(error),
-            }
-        })
+            })
+        };
+        Box::pin(Told { ended: self.perform(scope, mode, Box::new(step)), told })
     }
 
     /// Compiled once, whatever comes of it.
@@ -117,7 +128,7 @@ impl Database {
         &self,
         scope: &[Store],
         mode: Mode,
-        mut step: Box<dyn FnMut(Seen<'_>, &mut Plan) -> u32>,
+        mut fold: Fold<()>,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
         let scope = scope.iter().fold(0, |scope, store| scope | 1 << *store as u32);
         let durability = match mode {
@@ -125,26 +136,59 @@ impl Database {
             Mode::Relaxed => "relaxed",
             Mode::Strict => "strict",
         };
+        let refused = Rc::new(RefCell::new(None));
+        let refuse = Rc::clone(&refused);
         let mut answers: Vec<Answer> = Vec::new();
-        let on_step = Closure::<OnStep>::new(move |again: bool, told: Array, todo: Array| {
+        let on_step = Closure::<OnStep>::new(move |again: bool, told: List, todo: List| {
             if told.length() == 0 {
                 answers.clear();
+                refuse.take();
             }
-            answers.extend(told.iter().map(|answer| read_answer(answer.unchecked_ref())));
+            answers.extend((0..told.length()).map(|place| read_answer(told.at(place).unchecked_ref())));
             let mut plan = Plan::default();
-            let end = step(Seen { answers: &answers, again }, &mut plan);
+            let end = match fold(Seen { answers: &answers, again }, &mut plan) {
+                Ok(Step::More) => 0,
+                Ok(Step::Seal) => 1,
+                Ok(Step::Done(())) => 2,
+                Err(error) => {
+                    *refuse.borrow_mut() = Some(error);
+                    3
+                }
+            };
             plan.0.into_iter().for_each(|request| hand_over(&todo, request));
             end
         });
         let raw = Rc::clone(&self.0);
-        Box::pin(async move { ended(raw.transact(scope, durability, &on_step)).await })
+        Box::pin(async move {
+            let ended = ended(&raw.transact(scope, durability, &on_step)).await;
+            refused.take().map_or(ended, Err)
+        })
     }
 }
 
+/// What a fold told, once its transaction has ended well. Written by hand, for it is compiled for each kind of result.
+struct Told<T> {
+    ended: BoxFuture<'static, Result<(), StoreError>>,
+    told: Rc<RefCell<Option<T>>>,
+}
+
+impl<T: Unpin> Future for Told<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(ended) = self.ended.as_mut().poll(context) else { return Poll::Pending };
+        Poll::Ready(ended.and_then(|()| self.told.take().ok_or_else(no_answer)))
+    }
+}
+
+fn no_answer() -> StoreError {
+    StoreError::Backend(Box::new(DbError("no answer".to_owned())))
+}
+
 /// Waits for what the driver says of an end.
-async fn ended(promise: Promise) -> Result<(), StoreError> {
+async fn ended(promise: &JsValue) -> Result<(), StoreError> {
     // The driver catches everything itself.
-    let said = JsFuture::from(promise).await.unwrap_or_default().as_string().unwrap_or_default();
+    let said = task::Answer::of(promise).await.as_string().unwrap_or_default();
     match said.as_str() {
         "" => Ok(()),
         "Closed" => Err(StoreError::Closed),
@@ -160,17 +204,17 @@ async fn ended(promise: Promise) -> Result<(), StoreError> {
 }
 
 /// An answer crosses as a flat list: key, text and size of each row.
-fn read_answer(flat: &Array) -> Answer {
-    let number = |place: u32| flat.get(place).as_f64().unwrap_or_default();
+fn read_answer(flat: &List) -> Answer {
+    let number = |place: u32| flat.at(place).as_f64().unwrap_or_default();
     let row = |place: u32| Row {
         key: number(place) as i64,
-        text: flat.get(place + 1).as_string().unwrap_or_default(),
+        text: flat.at(place + 1).as_string().unwrap_or_default(),
         size: number(place + 2) as usize,
     };
     (0..flat.length() / 3).map(|place| row(place * 3)).collect()
 }
 
-fn hand_over(todo: &Array, request: Request) {
+fn hand_over(todo: &List, request: Request) {
     match request {
         Request::Read { want, store, index, from, to, limit } => {
             read(todo, want as u32, store as u32, index as u32, value(from), value(to), limit);
@@ -182,7 +226,7 @@ fn hand_over(todo: &Array, request: Request) {
     }
 }
 
-fn write_row(todo: &Array, is_new: bool, row: &NewRow) {
+fn write_row(todo: &List, is_new: bool, row: &NewRow) {
     let NewRow { key, ids, touches, versions, parked, body } = row;
     write(todo, is_new, *key as f64, ids, touches, versions, *parked, body);
 }

@@ -209,7 +209,7 @@ impl Parser<'_> {
 /// The `f64` that is nearest to a JSON number; infinite when it is beyond all of them.
 #[cfg(target_arch = "wasm32")]
 fn fraction(text: &str) -> f64 {
-    js_sys::parse_float(text)
+    crate::browser::parse_float(text)
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -4,7 +4,7 @@ use offline_core::{
     Appended, NewCommand, OutboxCommand, StoreError,
     store_rules::{chained, chains_on},
 };
-use offline_protocol::{CommandId, Expected, RecordKey, Seq, Version};
+use offline_protocol::{CommandId, Expected, RecordKey, Seq, Version, joined};
 
 use super::{
     block::{Block, NewBlock, encode, rows_of_ids},
@@ -113,7 +113,7 @@ impl Append {
         let [tally, rest @ ..] = answers else {
             Tally::ask(plan);
             for (key, _) in self.own.iter_mut() {
-                let record = key.to_string();
+                let record = joined![*key];
                 plan.read(Want::Rows, (Store::Commands, Index::Touches), (&*record, &*record), usize::MAX);
                 journal::ask_highest(key, plan);
             }

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use offline_core::{OutboxCommand, Status, StoreError};
-use offline_protocol::{CommandId, RecordKey, RecordVersion, Seq, ToJson};
+use offline_protocol::{CommandId, RecordKey, RecordVersion, Seq, ToJson, joined};
 
 use super::runs::Runs;
 use crate::{
@@ -62,8 +62,8 @@ impl NewBlock {
     /// Adds a command that knows its seq, `line` being its JSON.
     pub(super) fn push(&mut self, command: &OutboxCommand, line: &str) {
         let row = &mut self.row;
-        add_line(&mut row.ids, &command.command_id.to_string());
-        command.touches.iter().for_each(|key| add_line(&mut row.touches, &key.to_string()));
+        add_line(&mut row.ids, &joined![command.command_id]);
+        command.touches.iter().for_each(|key| add_line(&mut row.touches, &joined![key]));
         row.parked |= command.status.is_parked();
         row.body.push('\n');
         row.body.push_str(line);
@@ -242,7 +242,7 @@ pub(super) fn rows_of_ids<'a>(
     let by_id = (Store::Commands, Index::Id);
     let one_by_one = |plan: &mut Plan| {
         for id in ids {
-            let id = id.to_string();
+            let id = joined![id];
             plan.read(Want::Keys, by_id, (&*id, &*id), 1);
         }
     };
@@ -253,7 +253,7 @@ pub(super) fn rows_of_ids<'a>(
         if few {
             one_by_one(plan);
         } else if let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) {
-            plan.read(Want::Keys, by_id, (first.to_string(), last.to_string()), neighbours);
+            plan.read(Want::Keys, by_id, (joined![first], joined![last]), neighbours);
         }
         return ids.is_empty().then_some((Vec::new(), answers));
     }

@@ -2,7 +2,7 @@ use offline_core::{
     Change, Fence, Flight, FlightId, OutboxCommand, Settlement, Status, StoreError,
     store_rules::{self, Settled},
 };
-use offline_protocol::{CommandId, Timestamp};
+use offline_protocol::{CommandId, Timestamp, joined};
 
 use super::{
     block::{self, Block, Fate, Item, ask_rows, rows_of_ids},
@@ -63,7 +63,7 @@ impl Flights {
 }
 
 fn name(id: FlightId) -> String {
-    id.0.to_string()
+    joined![id.0]
 }
 
 /// Answers [`offline_core::OutboxStore::take_off`].
@@ -100,7 +100,7 @@ pub(super) fn take_off(
         }
     }
     if !taken.is_empty() {
-        plan.put_text(Store::Flights, &name(flight.flight_id), format!("{seqs} {rows}"));
+        plan.put_text(Store::Flights, &name(flight.flight_id), joined![seqs, " ", rows]);
     }
     Ok(Step::Done(taken))
 }

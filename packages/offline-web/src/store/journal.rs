@@ -7,7 +7,9 @@
 //! All stand in one store, for the index of the ids is one for all: a command that has left is refused like one that is there.
 
 use offline_core::{Applied, JournalEntry, JournalOutcome, JournalQuery, OutboxCommand, StoreError};
-use offline_protocol::{ChangeSeq, CommandId, RecordKey, RecordVersion, Seq, Timestamp, Version, to_json};
+use offline_protocol::{
+    ChangeSeq, CommandId, RecordKey, RecordVersion, Seq, Timestamp, Version, joined, to_json,
+};
 
 use super::{
     block::{Block, Item, add_line, ask_rows, encode, read_lines, rows_missing, rows_of_ids},
@@ -152,11 +154,11 @@ impl Entries {
     /// Adds the entries of a block that stays where it is.
     pub(super) fn block(&mut self, block: &Block, applied: &[&Applied], settled_at: Timestamp) {
         let first = block.items.first().map_or(block.key, |item| item.seq.get() as i64);
-        let mut body = format!("@{first}-{}", block.key);
+        let mut body = joined!["@", first, "-", block.key];
         for (item, applied) in block.items.iter().zip(applied) {
             add_line(&mut body, &said(item, applied, settled_at));
         }
-        let row = NewRow { versions: format!("@{}", block.key), body, ..NewRow::default() };
+        let row = NewRow { versions: joined!["@", block.key], body, ..NewRow::default() };
         self.rows.push((row, block.items.len()));
     }
 
@@ -165,9 +167,11 @@ impl Entries {
             self.rows.push((NewRow::default(), 0));
         }
         let Some((row, count)) = self.rows.last_mut() else { return };
-        let id = id.to_string();
+        let id = joined![id];
         for RecordVersion { kind, id: record, version } in versions {
-            add_line(&mut row.versions, &format!("{kind}/{record} {:016} {id}", version.get()));
+            let digits = joined![version.get()];
+            let zeros = "0000000000000000".get(digits.len()..).unwrap_or_default();
+            add_line(&mut row.versions, &joined![kind, "/", record, " ", zeros, digits, " ", id]);
         }
         add_line(&mut row.ids, &id);
         add_line(&mut row.body, line);
@@ -198,7 +202,7 @@ fn said(item: &Item, applied: &Applied, settled_at: Timestamp) -> String {
 
 /// Asks for what the journal says of a settled block.
 pub(super) fn ask_verdicts(key: i64, plan: &mut Plan) {
-    let name = format!("@{key}");
+    let name = joined!["@", key];
     plan.read(Want::Rows, (Store::Commands, Index::Versions), (&*name, &*name), 1);
 }
 
@@ -226,7 +230,7 @@ pub(super) fn highest_of(
 
 /// Asks for the applied command that gave a record its highest version.
 pub(super) fn ask_highest(record: &RecordKey, plan: &mut Plan) {
-    let range = (format!("{record} "), format!("{record} \u{7f}"));
+    let range = (joined![record, " "], joined![record, " \u{7f}"]);
     plan.read(Want::LastKey, (Store::Commands, Index::Versions), range, 1);
 }
 
@@ -349,9 +353,9 @@ pub(super) fn prune(keep: usize, seen: &Seen<'_>, plan: &mut Plan) -> Result<Ste
 /// A row of the journal without its oldest entries.
 fn shortened(row: &Row, skipped: usize) -> Result<NewRow, StoreError> {
     if let Some(((first, key), lines)) = settled_block(row) {
-        let mut body = format!("@{first}-{key}");
+        let mut body = joined!["@", first, "-", key];
         add_line(&mut body, without(lines, skipped));
-        return Ok(NewRow { key: row.key, versions: format!("@{key}"), body, ..NewRow::default() });
+        return Ok(NewRow { key: row.key, versions: joined!["@", key], body, ..NewRow::default() });
     }
     let mut rest = Entries::default();
     entries(row, skipped, &[])?.iter().for_each(|entry| rest.push(entry));

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use offline_core::{Fence, Lease, StoreError, Takeover, store_rules};
-use offline_protocol::Timestamp;
+use offline_protocol::{Timestamp, joined};
 
 use crate::idb::{Answer, Plan, Seen, Step, Store};
 
@@ -56,8 +56,8 @@ impl LeaseRow {
     fn put(&self, plan: &mut Plan) {
         let fence = self.fence;
         let text = match &self.held {
-            Some(held) => format!("{fence} {} {}", held.expires_at.as_millis(), held.holder),
-            None => fence.to_string(),
+            Some(held) => joined![fence, " ", held.expires_at.as_millis(), " ", held.holder],
+            None => joined![fence],
         };
         plan.put_text(Store::Meta, LEASE, text);
     }

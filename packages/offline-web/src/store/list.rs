@@ -1,5 +1,5 @@
 use offline_core::{OutboxCommand, OutboxQuery, StoreError};
-use offline_protocol::Seq;
+use offline_protocol::{Seq, joined};
 
 use super::{
     block::{Block, rows_of_ids},
@@ -46,7 +46,7 @@ impl List {
                 OutboxQuery::Seq { .. } => {}
                 OutboxQuery::Ids(ids) => _ = rows_of_ids(ids, &[], plan),
                 OutboxQuery::Record(key) => {
-                    let key = key.to_string();
+                    let key = joined![key];
                     plan.read(Want::Rows, of(Index::Touches), (&*key, &*key), usize::MAX);
                 }
                 OutboxQuery::Parked => plan.read(Want::Rows, of(Index::Parked), (1, 1), usize::MAX),

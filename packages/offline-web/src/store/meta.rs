@@ -1,5 +1,7 @@
 use offline_core::{Counts, Status, StoreError};
 
+use offline_protocol::{Part, joined};
+
 use super::{block::UNSETTLED, flight::Flights, runs::Runs};
 use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
 
@@ -58,7 +60,12 @@ impl Tally {
         let Self { removed, highest_removed, failed, conflict, journaled, last_journaled, edits, settled } =
             self;
         let numbers = [removed, highest_removed, failed, conflict, journaled, last_journaled, edits];
-        plan.put_text(Store::Meta, TALLY, format!("{} {settled}", numbers.map(u64::to_string).join(" ")));
+        let mut text = String::new();
+        for number in numbers {
+            text += &joined![number, " "];
+        }
+        settled.add_to(&mut text);
+        plan.put_text(Store::Meta, TALLY, text);
     }
 
     /// Those rows that hold unsettled commands.

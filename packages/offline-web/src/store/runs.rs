@@ -1,5 +1,7 @@
 //! Sets of keys as runs without gaps, because a range is one request and a key is one too.
 
+use offline_protocol::{Part, joined};
+
 /// From the first to the last key, both included.
 type Run = (i64, i64);
 
@@ -66,12 +68,11 @@ impl Runs {
 }
 
 /// `1-64,70-70`.
-impl std::fmt::Display for Runs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Part for Runs {
+    fn add_to(&self, text: &mut String) {
         for (place, (first, last)) in self.0.iter().enumerate() {
-            write!(f, "{}{first}-{last}", if place == 0 { "" } else { "," })?;
+            *text += &joined![if place == 0 { "" } else { "," }, first, "-", last];
         }
-        Ok(())
     }
 }
 
@@ -124,9 +125,9 @@ mod tests {
     #[test]
     fn runs_come_back_from_their_text_and_nonsense_does_not() {
         for keys in [&[][..], &[1, 2, 4], &[64, 128]] {
-            assert_eq!(Runs::parse(&runs(keys).to_string()), Some(runs(keys)));
+            assert_eq!(Runs::parse(&joined![runs(keys)]), Some(runs(keys)));
         }
-        assert_eq!(runs(&[1, 2, 4]).to_string(), "1-2,4-4");
+        assert_eq!(joined![runs(&[1, 2, 4])], "1-2,4-4");
         for text in ["1", "1-", "a-b", "1-2;3-4", "[[1,2]]"] {
             assert_eq!(Runs::parse(text), None, "{text}");
         }

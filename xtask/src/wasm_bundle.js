@@ -1,0 +1,23 @@
+// Makes one file of entry, glue and the JavaScript that crates bring along, and takes comments, space and long names out of it, as any bundler does:
+// not every application has one.
+const [dir, name, entry] = process.argv.slice(1);
+const { readFileSync, rmSync, writeFileSync } = require('node:fs');
+
+const named = (file) => `${dir}/${file}`;
+
+import('rolldown').then(async ({ rolldown }) => {
+  const [glue, types, input] = [named(`${name}.js`), named(`${name}.d.ts`), named('entry.js')];
+  // Parts of the glue that the entry puts to its own use.
+  writeFileSync(glue, `${readFileSync(glue, 'utf8')}\nexport { __wbg_finalize_init, __wbg_get_imports };\n`);
+  writeFileSync(input, entry);
+  const bundle = await rolldown({ input });
+  const { output } = await bundle.generate({ minify: true });
+  if (output.length > 1) throw new Error('the glue became several files');
+  writeFileSync(glue, output[0].code);
+  const declared = readFileSync(types, 'utf8');
+  const end = declared.indexOf('export type InitInput');
+  if (end < 0) throw new Error('the types do not look as they did');
+  const own = declared.slice(0, end).replace('export function start(): void;\n', '');
+  writeFileSync(types, `${own}/** Loads the engine, once; after a failure the next call tries again. */\nexport default function load(): Promise<void>;\n`);
+  rmSync(input);
+});
