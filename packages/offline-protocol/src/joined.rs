@@ -26,6 +26,8 @@ impl<T: Part + ?Sized> Part for &T {
 }
 
 impl Part for str {
+    // Called, for it is called often.
+    #[inline(never)]
     fn add_to(&self, text: &mut String) {
         text.push_str(self);
     }
@@ -33,11 +35,12 @@ impl Part for str {
 
 impl Part for String {
     fn add_to(&self, text: &mut String) {
-        text.push_str(self);
+        self.as_str().add_to(text);
     }
 }
 
 impl Part for u64 {
+    #[inline(never)]
     fn add_to(&self, text: &mut String) {
         let (mut number, mut digits, mut at) = (*self, [0; 20], 20);
         while at == 20 || number > 0 {
@@ -84,19 +87,19 @@ impl Part for CommandId {
 
 impl Part for CommandType {
     fn add_to(&self, text: &mut String) {
-        text.push_str(self.as_str());
+        self.as_str().add_to(text);
     }
 }
 
 impl Part for RecordKind {
     fn add_to(&self, text: &mut String) {
-        text.push_str(self.as_str());
+        self.as_str().add_to(text);
     }
 }
 
 impl Part for RecordId {
     fn add_to(&self, text: &mut String) {
-        text.push_str(self.as_str());
+        self.as_str().add_to(text);
     }
 }
 

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ValueError;
+use crate::{Part, ValueError, joined};
 
 /// The last millisecond of the year 9999, the end of what RFC 3339 can write.
 const MAX_MILLIS: i64 = 253_402_300_799_999;
@@ -111,6 +111,12 @@ fn leap_days(year: i64) -> i64 {
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&joined![self])
+    }
+}
+
+impl Part for Timestamp {
+    fn add_to(&self, text: &mut String) {
         let (seconds, millis) = (self.0 / 1000, self.0 % 1000);
         let (days, second) = (seconds / 86_400, seconds % 86_400);
         // A guess that is never too early: from March of the year 0 on, as in `days_until`.
@@ -124,25 +130,23 @@ impl std::fmt::Display for Timestamp {
         let month = (day * 5 + 2) / 153;
         let day = day - (month * 153 + 2) / 5 + 1;
         let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
-        // From the last digit to the first.
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        let fields = [
-            (22, 3, millis),
-            (18, 2, second % 60),
-            (15, 2, second / 60 % 60),
-            (12, 2, second / 3600),
-            (9, 2, day),
-            (6, 2, month),
-            (3, 4, year),
-        ];
-        for (last, digits, mut number) in fields {
-            for place in 0..digits {
-                text[last - place] = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| std::fmt::Error)?)
+        number(text, 4, year, '-');
+        number(text, 2, month, '-');
+        number(text, 2, day, 'T');
+        number(text, 2, second / 3600, ':');
+        number(text, 2, second / 60 % 60, ':');
+        number(text, 2, second % 60, '.');
+        number(text, 3, millis, 'Z');
     }
+}
+
+/// A number with so many digits, and what stands behind it.
+fn number(text: &mut String, digits: usize, number: i64, behind: char) {
+    let start = text.len();
+    // The zeros in front come from what is added to it.
+    (10_000 + number).add_to(text);
+    text.drain(start..start + 5 - digits);
+    text.push(behind);
 }
 
 impl Serialize for Timestamp {

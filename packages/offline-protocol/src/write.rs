@@ -261,7 +261,7 @@ impl ToJson for CommandId {
 
 impl ToJson for Timestamp {
     fn write(&self, json: &mut Json) {
-        json.text(&self.to_string());
+        json.text(&joined![self]);
     }
 }
 

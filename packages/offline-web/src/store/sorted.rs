@@ -10,20 +10,23 @@ impl<K: Ord, V> Sorted<K, V> {
 
     /// Puts a value in, unless the key has one.
     pub(super) fn insert(&mut self, key: K, value: V) {
-        let place = self.0.partition_point(|(known, _)| *known < key);
-        if self.0.get(place).is_none_or(|(known, _)| *known != key) {
+        if let Err(place) = self.find(&key) {
             self.0.insert(place, (key, value));
         }
     }
 
     pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let place = self.0.partition_point(|(known, _)| known < key);
-        self.0.get_mut(place).filter(|(known, _)| known == key).map(|(_, value)| value)
+        self.find(key).ok().map(|place| &mut self.0[place].1)
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        let place = self.0.partition_point(|(known, _)| known < key);
-        self.0.get(place).filter(|(known, _)| known == key).map(|(_, value)| value)
+        self.find(key).ok().map(|place| &self.0[place].1)
+    }
+
+    /// Where a key is, or is to be. Called, so that it is compiled once for each kind of map.
+    #[inline(never)]
+    fn find(&self, key: &K) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.cmp(key))
     }
 
     pub(super) fn len(&self) -> usize {
