@@ -161,22 +161,24 @@ impl Open {
         Self { engine, store, network, relay, leadership, life, closed: Cell::new(false) }
     }
 
-    async fn close(&self) {
-        if self.closed.replace(true) {
-            return;
-        }
-        self.engine.close();
-        let mut patience = BrowserClock.sleep(FAREWELL);
-        poll_fn(|context| {
-            self.life.bell.hear(context);
-            if self.life.ended.get() { Poll::Ready(()) } else { patience.as_mut().poll(context) }
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if self.closed.replace(true) {
+                return;
+            }
+            self.engine.close();
+            let mut patience = BrowserClock.sleep(FAREWELL);
+            poll_fn(|context| {
+                self.life.bell.hear(context);
+                if self.life.ended.get() { Poll::Ready(()) } else { patience.as_mut().poll(context) }
+            })
+            .await;
+            self.life.cut_off.set(true);
+            self.life.bell.ring();
+            self.leadership.take();
+            self.relay.stop();
+            self.store.close();
         })
-        .await;
-        self.life.cut_off.set(true);
-        self.life.bell.ring();
-        self.leadership.take();
-        self.relay.stop();
-        self.store.close();
     }
 
     async fn perform(&self, call: Call) -> Result<Answer, EngineError> {

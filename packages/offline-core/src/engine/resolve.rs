@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Engine, Inner, OutboxEntry};
 use crate::{
-    EngineError, EventKind, HowResolved, Notice, OutboxCommand, OutboxQuery, Rebase, Resolution, Resolve,
-    Signal, Status, StatusEvent, Transition, lanes::Lanes, settle::UNKNOWN_DEPENDENCY,
+    BoxFuture, EngineError, EventKind, HowResolved, Notice, OutboxCommand, OutboxQuery, Rebase, Resolution,
+    Resolve, Signal, Status, StatusEvent, StoreError, Transition, lanes::Lanes, settle::UNKNOWN_DEPENDENCY,
 };
 
 /// What becomes of the commands that wait behind a discarded one.
@@ -126,23 +126,27 @@ impl Engine {
 }
 
 impl Inner {
-    async fn command(&self, id: CommandId) -> Result<OutboxCommand, EngineError> {
-        self.ports.outbox.list(OutboxQuery::Ids(vec![id])).await?.pop().ok_or(EngineError::NotFound)
+    /// In a box, as what follows, so that it is compiled once and not with each of its callers.
+    fn command(&self, id: CommandId) -> BoxFuture<'_, Result<OutboxCommand, EngineError>> {
+        let found = self.ports.outbox.list(OutboxQuery::Ids(vec![id]));
+        Box::pin(async move { found.await?.pop().ok_or(EngineError::NotFound) })
     }
 
     /// Everything after `command` that shares a record with it or names it, and so on.
-    async fn dependants(&self, command: &OutboxCommand) -> Result<Vec<OutboxCommand>, EngineError> {
-        let (mut lanes, mut found) = (Lanes::default(), Vec::new());
+    fn dependants(&self, command: &OutboxCommand) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
+        let (mut lanes, mut found, next) = (Lanes::default(), Vec::new(), command.seq.next());
         lanes.hold_back(command);
-        self.each_from(Some(command.seq.next()), &mut |later| {
-            if lanes.blocker(later).is_some() {
-                lanes.hold_back(later);
-                found.push(later.clone());
-            }
-            true
+        Box::pin(async move {
+            let visit = &mut |later: &OutboxCommand| {
+                if lanes.blocker(later).is_some() {
+                    lanes.hold_back(later);
+                    found.push(later.clone());
+                }
+                true
+            };
+            self.each_from(Some(next), visit).await?;
+            Ok(found)
         })
-        .await?;
-        Ok(found)
     }
 }
 

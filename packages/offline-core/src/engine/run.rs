@@ -4,8 +4,8 @@ use offline_protocol::{CommandId, Limits, Timestamp, TraceId};
 
 use super::{Engine, Inner, batch::Batch, state::News, told::Told};
 use crate::{
-    Change, EventKind, Flight, FlightId, JournalEntry, JournalOutcome, JournalQuery, NetworkVerdict,
-    OutboxCommand, PauseReason, Phase, Progress, Settlement, Signal, StoreError,
+    BoxFuture, Change, EventKind, Flight, FlightId, JournalEntry, JournalOutcome, JournalQuery,
+    NetworkVerdict, OutboxCommand, PauseReason, Phase, Progress, Settlement, Signal, StoreError,
     lanes::{self, Lanes, Standing},
     plan::{Input, Moment, Planner, Rules, Step},
     platform::Exchange,
@@ -22,8 +22,8 @@ impl Engine {
         }
         let running = Running(&self.0);
         let runner = Runner::new(running.0);
-        let mut drive: crate::BoxFuture<'_, ()> = Box::pin(runner.drive());
-        let mut publish: crate::BoxFuture<'_, ()> = Box::pin(running.0.publish_counts());
+        let mut drive: BoxFuture<'_, ()> = Box::pin(runner.drive());
+        let mut publish: BoxFuture<'_, ()> = Box::pin(running.0.publish_counts());
         poll_fn(|context| match drive.as_mut().poll(context) {
             Poll::Pending => publish.as_mut().poll(context),
             ready => ready,
@@ -255,25 +255,27 @@ impl<'a> Runner<'a> {
     }
 
     /// An exchange may last longer than the lease: renews it meanwhile, until `exchange` says that it is over.
-    async fn with_heartbeat(&mut self, exchange: &mut Exchange<'_>) {
-        loop {
-            let mut pause = self.inner.ports.clock.sleep(self.inner.config.lease_ttl / 3);
-            let over = poll_fn(|context| {
-                if exchange(context) {
-                    return Poll::Ready(true);
+    fn with_heartbeat<'b>(&'b mut self, exchange: &'b mut Exchange<'_>) -> BoxFuture<'b, ()> {
+        Box::pin(async move {
+            loop {
+                let mut pause = self.inner.ports.clock.sleep(self.inner.config.lease_ttl / 3);
+                let over = poll_fn(|context| {
+                    if exchange(context) {
+                        return Poll::Ready(true);
+                    }
+                    pause.as_mut().poll(context).map(|()| false)
+                });
+                if over.await {
+                    return;
                 }
-                pause.as_mut().poll(context).map(|()| false)
-            });
-            if over.await {
-                return;
-            }
-            if let Some(lease) = self.planner.lease().cloned() {
-                // A store that fails now fails again when the exchange is settled; there it is dealt with.
-                if let Ok(renewed) = self.inner.renew(lease).await {
-                    self.planner.heartbeat(renewed);
+                if let Some(lease) = self.planner.lease().cloned() {
+                    // A store that fails now fails again when the exchange is settled; there it is dealt with.
+                    if let Ok(renewed) = self.inner.renew(lease).await {
+                        self.planner.heartbeat(renewed);
+                    }
                 }
             }
-        }
+        })
     }
 
     async fn settle(
@@ -388,9 +390,12 @@ fn keep<T>(polled: Poll<T>, answer: &mut Option<T>) -> bool {
 }
 
 impl Inner {
-    async fn renew(&self, lease: crate::Lease) -> Result<Option<crate::Lease>, StoreError> {
+    /// In a box, so that it is compiled once and not with each of its callers.
+    fn renew(&self, lease: crate::Lease) -> BoxFuture<'_, Result<Option<crate::Lease>, StoreError>> {
         let (now, ttl) = (self.ports.clock.now(), self.config.lease_ttl);
-        let current = self.ports.lease.renew(&lease, now, ttl).await?;
-        Ok(current.then(|| crate::Lease { expires_at: now.plus(ttl), ..lease }))
+        Box::pin(async move {
+            let current = self.ports.lease.renew(&lease, now, ttl).await?;
+            Ok(current.then(|| crate::Lease { expires_at: now.plus(ttl), ..lease }))
+        })
     }
 }

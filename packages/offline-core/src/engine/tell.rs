@@ -6,8 +6,8 @@ use offline_protocol::CommandId;
 
 use super::{Inner, view::PAGE};
 use crate::{
-    Connectivity, EngineEvent, EventKind, NetworkVerdict, Notice, Signal, SyncStatus, TransportError,
-    plan::observed,
+    BoxFuture, Connectivity, EngineEvent, EventKind, NetworkVerdict, Notice, Signal, SyncStatus,
+    TransportError, plan::observed,
 };
 
 impl Inner {
@@ -88,13 +88,15 @@ impl Inner {
         }
     }
 
-    pub(super) async fn refresh_counts(&self) {
-        // A store that cannot be read shows itself on the next write; the old counts stay until then.
-        // No append of this engine is under way meanwhile, so that one that follows may add to what was read.
-        let _turn = self.group.turn().await;
-        if let Ok(counts) = self.ports.outbox.counts().await {
-            self.counted.store(true, Ordering::Release);
-            self.update_status(&mut |status| status.counts = counts);
-        }
+    pub(super) fn refresh_counts(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // A store that cannot be read shows itself on the next write; the old counts stay until then.
+            // No append of this engine is under way meanwhile, so that one that follows may add to what was read.
+            let _turn = self.group.turn().await;
+            if let Ok(counts) = self.ports.outbox.counts().await {
+                self.counted.store(true, Ordering::Release);
+                self.update_status(&mut |status| status.counts = counts);
+            }
+        })
     }
 }

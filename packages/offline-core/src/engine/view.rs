@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, Inner};
 use crate::{
-    EngineError, JournalEntry, JournalQuery, OutboxCommand, OutboxQuery, Status, StoreError,
+    BoxFuture, EngineError, JournalEntry, JournalQuery, OutboxCommand, OutboxQuery, Status, StoreError,
     lanes::{Lanes, Moment, Standing},
     platform::Visit,
 };
@@ -79,26 +79,28 @@ impl Inner {
     }
 
     /// Shows every unsettled command from `first` on, in the order of `seq`, until `visit` has seen enough.
-    pub(super) async fn each_from(
-        &self,
+    pub(super) fn each_from<'a>(
+        &'a self,
         first: Option<Seq>,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StoreError> {
+        visit: &'a mut Visit<'_>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         let mut after = first.and_then(|seq| Seq::new(seq.get() - 1).ok());
-        loop {
-            let page = self.ports.outbox.list(OutboxQuery::Seq { after, limit: PAGE }).await?;
-            after = page.last().map(|command| command.seq);
-            #[cfg(planted)]
-            let page = {
-                let mut page = page;
-                if offline_protocol::planted::is(offline_protocol::planted::Bug::OrderByTime) {
-                    page.sort_by_key(|command| command.created_at);
+        Box::pin(async move {
+            loop {
+                let page = self.ports.outbox.list(OutboxQuery::Seq { after, limit: PAGE }).await?;
+                after = page.last().map(|command| command.seq);
+                #[cfg(planted)]
+                let page = {
+                    let mut page = page;
+                    if offline_protocol::planted::is(offline_protocol::planted::Bug::OrderByTime) {
+                        page.sort_by_key(|command| command.created_at);
+                    }
+                    page
+                };
+                if !page.iter().all(&mut *visit) || page.len() < PAGE {
+                    return Ok(());
                 }
-                page
-            };
-            if !page.iter().all(&mut *visit) || page.len() < PAGE {
-                return Ok(());
             }
-        }
+        })
     }
 }
