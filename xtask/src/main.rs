@@ -6,6 +6,7 @@ mod browser;
 mod check;
 mod clock;
 mod failure;
+mod fuzz;
 mod generate;
 mod node;
 mod postgres;
@@ -59,6 +60,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         ["bench", "soak"] => bench::soak(&repository),
         ["bench", "sqlite"] => bench::sqlite(&repository),
         ["bench", "web"] => bench::web(&repository),
+        ["fuzz", rest @ ..] => fuzz::run(&repository, &fuzz::parse(rest)?),
         ["sim", rest @ ..] => sim::run(&repository, &sim::parse(rest)?),
         ["run"] => run::serve(&repository, run::Database::Sqlite, &[]),
         ["run", "--", ..] => run::serve(&repository, run::Database::Sqlite, &arguments[2..]),
@@ -69,7 +71,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
 }
 
 fn unknown(task: &str, rest: &[&str]) -> Failure {
-    const TASKS: [&str; 8] = ["setup", "wasm", "generate", "check", "test", "sim", "bench", "run"];
+    const TASKS: [&str; 9] = ["setup", "wasm", "generate", "check", "test", "sim", "fuzz", "bench", "run"];
     if !TASKS.contains(&task) {
         return Failure::usage(format!("there is no task `{task}`; the tasks are {}", TASKS.join(", ")));
     }
@@ -90,6 +92,8 @@ Usage: cargo xtask <task>
   sim --seeds <n>           live through simulated worlds, `--from <seed>` on; the promises are checked in each
   sim --seed <seed>         live through one of them and tell its story
   sim --planted             how many worlds it takes to find each planted bug
+  fuzz [--seconds 60] [<target>]
+                            every decoder, or one, against what libFuzzer thinks of; `--keep` renews fuzz/corpus
   check                     fmt, clippy, rustdoc, generated types, wasm, TypeScript, lint
   bench web                 the engine in a browser beside plain IndexedDB; ROUNDS=5, MANY=100000
   bench sqlite              the engine on SQLite beside plain rusqlite; the same two variables

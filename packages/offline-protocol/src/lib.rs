@@ -5,6 +5,8 @@ mod command;
 mod command_type;
 mod error;
 mod fingerprint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod hello;
 mod ids;
 mod joined;

@@ -8,6 +8,8 @@ mod error;
 mod fold;
 #[cfg(test)]
 mod fold_tests;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod http;
 mod item;
 mod json;

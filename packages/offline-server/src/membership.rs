@@ -90,7 +90,7 @@ impl Membership {
         Ok(role.map(proof))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn for_test(workspace_id: WorkspaceId, user_id: UserId) -> Self {
         Self { workspace_id, user_id, role: Role::member() }
     }

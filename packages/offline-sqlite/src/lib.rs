@@ -2,6 +2,8 @@
 
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod schema;
 mod store;
 mod tables;

@@ -36,6 +36,15 @@ use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens
 
 use self::events::Events;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed {
+    pub(crate) use super::{
+        changes::read_kinds,
+        records::entity_tag,
+        single::{created_at, idempotency_key, if_match, payload, put_id},
+    };
+}
+
 pub use self::{
     idempotent::idempotent,
     identity::bearer,

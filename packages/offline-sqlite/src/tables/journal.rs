@@ -63,6 +63,6 @@ pub(super) fn push(transaction: &Transaction<'_>, entry: &JournalEntry) -> Resul
     Ok(())
 }
 
-fn read(body: &str) -> Result<JournalEntry, StoreError> {
+pub(crate) fn read(body: &str) -> Result<JournalEntry, StoreError> {
     serde_json::from_str(body).map_err(|_| StoreError::Corrupt { what: "journal entry" })
 }

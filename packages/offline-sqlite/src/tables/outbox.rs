@@ -146,7 +146,7 @@ pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok((row.get(0)?, row.get(1)?))
 }
 
-pub(super) fn read((body, in_flight): Stored) -> Result<OutboxCommand, StoreError> {
+pub(crate) fn read((body, in_flight): Stored) -> Result<OutboxCommand, StoreError> {
     let mut command: OutboxCommand =
         serde_json::from_str(&body).map_err(|_| StoreError::Corrupt { what: "command" })?;
     if in_flight {

@@ -94,7 +94,11 @@ fn without(mut lines: &str, skipped: usize) -> &str {
 }
 
 /// The entries of a row but for the oldest `skipped`; `blocks` are the settled ones.
-fn entries(row: &Row, skipped: usize, blocks: &[Vec<Row>]) -> Result<Vec<JournalEntry>, StoreError> {
+pub(super) fn entries(
+    row: &Row,
+    skipped: usize,
+    blocks: &[Vec<Row>],
+) -> Result<Vec<JournalEntry>, StoreError> {
     // Up to version 2 of the layout a row's body was a JSON list.
     if row.text.starts_with('[') {
         let mut entries = read_list::<JournalEntry>(&row.text).ok_or(CORRUPT)?;

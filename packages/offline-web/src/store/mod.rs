@@ -12,6 +12,8 @@
 mod append;
 mod block;
 mod flight;
+#[cfg(all(any(test, fuzzing), not(target_arch = "wasm32")))]
+mod fuzzed;
 mod journal;
 mod lease;
 mod list;
@@ -33,6 +35,8 @@ use offline_protocol::{CommandId, Timestamp};
 #[cfg(target_arch = "wasm32")]
 use offline_protocol::{DeviceId, UserId, WorkspaceId};
 
+#[cfg(all(any(test, fuzzing), not(target_arch = "wasm32")))]
+pub(crate) use self::fuzzed::fuzzed;
 use self::memory::Memory;
 use crate::idb::{
     Database, Mode, Step,

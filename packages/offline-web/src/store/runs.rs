@@ -10,13 +10,19 @@ type Run = (i64, i64);
 pub(super) struct Runs(Vec<Run>);
 
 impl Runs {
-    /// From its text; nothing when that cannot be read.
+    /// From its text; nothing when that cannot be read, or is in no order: what is counted and deleted follows from it.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let run = |run: &str| {
+        let mut runs: Vec<Run> = Vec::new();
+        for run in text.split(',').filter(|run| !run.is_empty()) {
             let (first, last) = run.split_once('-')?;
-            Some((first.parse().ok()?, last.parse().ok()?))
-        };
-        text.split(',').filter(|run| !run.is_empty()).map(run).collect::<Option<_>>().map(Self)
+            let (first, last): Run = (first.parse().ok()?, last.parse().ok()?);
+            let before = runs.last().map_or(-1, |run| run.1);
+            if first <= before || last < first || last == i64::MAX {
+                return None;
+            }
+            runs.push((first, last));
+        }
+        Some(Self(runs))
     }
 
     /// Adds a key; at no cost when it comes after all others. (To sort them first would bring a sort into what the browser loads.)
@@ -128,7 +134,18 @@ mod tests {
             assert_eq!(Runs::parse(&joined![runs(keys)]), Some(runs(keys)));
         }
         assert_eq!(joined![runs(&[1, 2, 4])], "1-2,4-4");
-        for text in ["1", "1-", "a-b", "1-2;3-4", "[[1,2]]"] {
+        for text in [
+            "1",
+            "1-",
+            "a-b",
+            "1-2;3-4",
+            "[[1,2]]",
+            "2-1",
+            "1-4,3-6",
+            "4-6,1-2",
+            "0-9223372036854775807",
+            "1--2",
+        ] {
             assert_eq!(Runs::parse(text), None, "{text}");
         }
     }

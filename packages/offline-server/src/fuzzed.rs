@@ -1,0 +1,125 @@
+//! What the fuzzer feeds: bodies, headers and parameters of requests, and the rows of receipts. They may be refused; nothing may panic, a handler
+//! included, and what is taken as something is that.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderName, HeaderValue},
+};
+use offline_domain::Registry;
+use offline_protocol::{Command, Limits, RecordId, Retention, Timestamp, UserId, Verdict, WorkspaceId};
+use serde_json::Value;
+
+use crate::{
+    CursorKey, Fold as _, Loaded, Membership, SqlHandlers, Step, StoredVerdict,
+    envelope::read_batch,
+    fold::{Batch, BatchFold},
+    http::fuzzed as http,
+};
+
+/// The name of a corpus, and what reads it.
+pub type Target = (&'static str, fn(&str));
+
+/// Each target; [`commands`] is one more.
+pub const TARGETS: [Target; 4] =
+    [("headers", headers), ("parameters", parameters), ("payload", payload), ("receipt", receipt)];
+
+fn acme() -> WorkspaceId {
+    WorkspaceId::new("acme").expect("BUG: an id")
+}
+
+/// The body of `POST /sync/commands`, up to what the handlers make of it in an empty workspace.
+pub fn commands(registry: &Registry, body: &str) {
+    let Ok(items) = read_batch(body.as_bytes(), &Limits::default(), registry, Some(&acme())) else { return };
+    for command in items.iter().filter_map(|item| item.command()) {
+        let written = serde_json::to_string(command).expect("what was read can be written");
+        assert_eq!(serde_json::from_str::<Command>(&written).ok().as_ref(), Some(command));
+    }
+    let batch = Arc::new(Batch {
+        membership: Membership::for_test(acme(), UserId::new("ana").expect("BUG: an id")),
+        now: Timestamp::from_millis(1_795_000_000_000),
+        retention: Retention::default(),
+        sql: SqlHandlers::new(),
+        items,
+    });
+    let Step::Done(folded) = BatchFold(Arc::clone(&batch)).begin(Loaded::default()) else {
+        panic!("no command of the corpus has SQL of its own")
+    };
+    assert_eq!(folded.verdicts.len(), batch.items.len());
+    // A handler that panics, or writes what it did not name, is answered so.
+    let broken = |verdict: &Verdict| matches!(verdict, Verdict::Retry { .. });
+    assert!(!folded.verdicts.iter().any(broken), "a handler is broken");
+}
+
+/// Lines of a name and a value.
+fn headers(text: &str) {
+    let header = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value.trim()).ok()?))
+    };
+    let mut headers = HeaderMap::new();
+    text.lines().filter_map(header).for_each(|(name, value)| _ = headers.append(name, value));
+    if let Ok(key) = http::idempotency_key(&headers) {
+        let quoted = format!("\"{}\"", key.as_str().replace('\\', "\\\\").replace('"', "\\\""));
+        let value = HeaderValue::try_from(quoted).expect("a key is visible ASCII");
+        let again = HeaderMap::from_iter([(HeaderName::from_static("idempotency-key"), value)]);
+        assert_eq!(http::idempotency_key(&again).ok(), Some(key));
+    }
+    if let Ok(Some(version)) = http::if_match(&headers) {
+        let sent = headers.get("if-match").and_then(|sent| sent.to_str().ok()).unwrap_or_default();
+        assert_eq!(http::entity_tag(version), sent.trim());
+    }
+    let now = Timestamp::from_millis(7);
+    assert!(
+        http::created_at(&headers, now).is_ok_and(|at| at == now)
+            || headers.contains_key("command-created-at")
+    );
+}
+
+/// `kinds` and `since` of `GET /sync/changes`, separated by a space.
+fn parameters(text: &str) {
+    let (kinds, since) = text.split_once(' ').unwrap_or((text, ""));
+    let Ok(kinds) = http::read_kinds(Some(kinds)) else { return };
+    assert!(kinds.is_sorted());
+    let key = CursorKey([7; 32]);
+    if let Some(place) = key.read(&acme(), &kinds, since) {
+        assert_eq!(key.sign(&acme(), &kinds, place).as_str(), since);
+    }
+}
+
+/// The body of a write that comes alone.
+fn payload(text: &str) {
+    let body = Bytes::copy_from_slice(text.as_bytes());
+    let Ok(mut payload) = http::payload(&body, &Limits::default()) else { return };
+    assert!(text.is_empty() || serde_json::from_str::<Value>(text).is_ok_and(|value| value == payload));
+    let id = RecordId::new("a").expect("BUG: an id");
+    if http::put_id(&mut payload, "id", &id).is_ok() {
+        assert!(!payload.is_object() || payload["id"] == "a");
+    }
+}
+
+fn receipt(text: &str) {
+    let Ok(verdict) = serde_json::from_str::<StoredVerdict>(text) else { return };
+    let written = serde_json::to_string(&verdict).expect("what was read can be written");
+    assert_eq!(serde_json::from_str::<StoredVerdict>(&written).ok(), Some(verdict));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn corpus(name: &str) -> Vec<String> {
+        let lines = std::fs::read_to_string(format!("../../fuzz/corpus/{name}.jsonl")).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_corpus_of_the_fuzzer_is_read_without_a_panic() {
+        let registry = erp::registry();
+        corpus("commands").iter().for_each(|text| commands(&registry, text));
+        for (name, target) in TARGETS {
+            corpus(name).iter().for_each(|text| target(text));
+        }
+    }
+}

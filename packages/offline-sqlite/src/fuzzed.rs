@@ -1,0 +1,35 @@
+//! What the fuzzer feeds: the JSON of stored rows. What is read is written, and is the same when it is read again.
+
+use crate::tables::{journal, outbox};
+
+/// The name of a corpus, and what reads it.
+pub type Target = (&'static str, fn(&str));
+
+/// Each target.
+pub const TARGETS: [Target; 1] = [("sqlite", rows)];
+
+fn rows(text: &str) {
+    if let Ok(command) = outbox::read((text.to_owned(), false)) {
+        let written = serde_json::to_string(&command).expect("what was read can be written");
+        assert!(outbox::read((written, false)).is_ok_and(|again| again == command));
+    }
+    if let Ok(entry) = journal::read(text) {
+        let written = serde_json::to_string(&entry).expect("what was read can be written");
+        assert!(journal::read(&written).is_ok_and(|again| again == entry));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpus_of_the_fuzzer_is_read_without_a_panic() {
+        for (name, target) in TARGETS {
+            let corpus = std::fs::read_to_string(format!("../../fuzz/corpus/{name}.jsonl")).unwrap();
+            for line in corpus.lines() {
+                target(&serde_json::from_str::<String>(line).unwrap());
+            }
+        }
+    }
+}

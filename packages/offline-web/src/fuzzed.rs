@@ -1,0 +1,61 @@
+//! What the fuzzer feeds: the readers of text that comes from a database, the server or another tab. They may refuse whatever they like; they
+//! must not panic, and what they read is what serde's code for the same types reads.
+
+use offline_core::{Connectivity, EnqueueRequest, JournalEntry, OutboxCommand, OutboxEntry, SyncStatus};
+use offline_protocol::{Hello, Outcomes, RecordSnapshot, read_value};
+use serde_json::Value;
+
+use crate::{
+    read::{parse, read},
+    store,
+};
+
+/// The name of a corpus, and what reads it.
+pub type Target = (&'static str, fn(&str));
+
+/// Each target.
+pub const TARGETS: [Target; 3] = [("json", json), ("page", page), ("indexeddb", store::fuzzed)];
+
+fn json(text: &str) {
+    // Written out, because minus zero and zero are equal as values.
+    let written = |value: Option<Value>| value.map(|value| value.to_string());
+    assert_eq!(written(parse(text)), written(serde_json::from_str(text).ok()));
+}
+
+/// What the database holds, the server answers, and the page itself and other tabs say.
+fn page(text: &str) {
+    macro_rules! agree {
+        ($value:expr, $($type:ty),*) => {$({
+            let ours = read::<$type>(text).map(|read| serde_json::to_value(read).ok());
+            let serdes = read_value::<$type>($value).map(|read| serde_json::to_value(read).ok()).ok();
+            assert!(ours == serdes, "{}: ours {}, serde's {}", stringify!($type), ours.is_some(), serdes.is_some());
+        })*};
+    }
+    let Some(mut value) = parse(text) else { return };
+    agree!(&value, OutboxCommand, JournalEntry, Outcomes, EnqueueRequest);
+    if read_value::<OutboxCommand>(&value).is_ok() {
+        // Where serde flattens, it takes lists for objects too.
+        agree!(&value, OutboxEntry);
+    }
+    agree!(&value, SyncStatus, Connectivity, RecordSnapshot);
+    if let Some(hello) = value.as_object_mut() {
+        // Nothing in the engine asks for it, so it is not read.
+        hello.remove("changes");
+    }
+    agree!(&value, Hello);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpus_of_the_fuzzer_is_read_without_a_panic() {
+        for (name, target) in TARGETS {
+            let corpus = std::fs::read_to_string(format!("../../fuzz/corpus/{name}.jsonl")).unwrap();
+            for line in corpus.lines() {
+                target(&serde_json::from_str::<String>(line).unwrap());
+            }
+        }
+    }
+}
