@@ -94,7 +94,7 @@ const DAYS: [(&str, &[Step]); 40] = [
     ("two_logouts", &[Create, Wipe, Wipe, Create]),
     ("a_creation_without_a_network", &[Cut, Create, Fair]),
     ("edits_without_a_network", &[Create, Cut, Add, Set, Fair]),
-    ("a_refusal_after_a_time_without_a_network", &[Cut, Refused, Set, Fair, RetryParked]),
+    ("a_refusal_after_a_time_without_a_network", &[Create, Cut, Refused, Set, Fair, RetryParked]),
     ("a_conflict_after_a_time_without_a_network", &[Create, Cut, Set, Other, Set, Fair, RetryParked]),
     ("a_storm", &[Create, Storm, Add, Add, Fair]),
     ("a_second_tab", &[Create, Tab, Add, Set]),
