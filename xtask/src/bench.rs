@@ -15,7 +15,7 @@ pub(crate) fn sqlite(repository: &Repository) -> Outcome {
     Tool::cargo(&repository.root).args("bench --package offline-sqlite --bench beside_plain").run()
 }
 
-/// The server over HTTP beside its stores without HTTP. `ROUNDS` and `MANY` make it shorter or longer.
+/// The server over HTTP beside its stores without HTTP. `ROUNDS` and `MANY` make it shorter or longer, `ONLY=sqlite` or `ONLY=postgres` half of it.
 pub(crate) fn server(repository: &Repository) -> Outcome {
     step("setup PostgreSQL", || postgres::ensure(repository))?;
     Tool::cargo(&repository.root).args("bench --package erp-server --bench server").run()

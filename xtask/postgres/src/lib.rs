@@ -93,6 +93,12 @@ impl PrivatePostgres {
         format!("postgres://{SUPERUSER}@{folder}/{database}")
     }
 
+    /// The id of its first process, the parent of all the others; `None` while it does not run.
+    pub fn pid(&self) -> Option<u32> {
+        let file = fs::read_to_string(self.data.join("postmaster.pid")).ok()?;
+        file.lines().next()?.parse().ok()
+    }
+
     /// Its Unix socket.
     pub fn socket(&self) -> PathBuf {
         self.socket.join(".s.PGSQL.5432")

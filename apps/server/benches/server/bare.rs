@@ -47,11 +47,15 @@ pub(crate) async fn create(store: &dyn Store, membership: &Membership, first: u6
         RecordKey::new(RecordKind::new("expense").unwrap(), RecordId::new(format!("e{number}")).unwrap())
     };
     let idempotency = |number: u64| IdempotencyKey::new(format!("key-{number}")).unwrap();
+    let command = |number: u64| {
+        let bits = 0x0193_0000_0000_7000_8000_0000_0000_0000 | u128::from(number);
+        CommandId::from_uuid(Uuid::from_u128(bits))
+    };
     let numbers = first..first + many;
     let wanted = Wanted {
         records: numbers.clone().map(key).collect(),
         keys: numbers.clone().map(idempotency).collect(),
-        commands: Vec::new(),
+        commands: numbers.clone().map(command).collect(),
     };
     let user = membership.user_id().clone();
     let fold = move |loaded: Loaded| {
@@ -59,7 +63,7 @@ pub(crate) async fn create(store: &dyn Store, membership: &Membership, first: u6
         let mut seq = loaded.change_seq.unwrap_or(ChangeSeq::FIRST);
         for number in numbers.clone() {
             seq = seq.next();
-            add(&mut folded, key(number), idempotency(number), number, seq, &user);
+            add(&mut folded, key(number), idempotency(number), command(number), seq, &user);
         }
         folded
     };
@@ -71,12 +75,10 @@ fn add(
     folded: &mut Folded,
     key: RecordKey,
     idempotency_key: IdempotencyKey,
-    number: u64,
+    command_id: CommandId,
     seq: ChangeSeq,
     user: &UserId,
 ) {
-    let command_id =
-        CommandId::from_uuid(Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 | u128::from(number)));
     let (version, now) = (Version::FIRST, Timestamp::from_millis(1_795_370_400_000));
     let versions = vec![RecordVersion { kind: key.kind.clone(), id: key.id.clone(), version }];
     folded.changes.receipts.push(Receipt {

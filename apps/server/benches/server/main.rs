@@ -10,6 +10,7 @@
 
 mod bare;
 mod clients;
+mod cpu;
 mod pgbench;
 mod soak;
 #[path = "../../tests/support/mod.rs"]
@@ -28,6 +29,7 @@ use private_postgres::PrivatePostgres;
 use tokio_postgres::NoTls;
 
 use clients::{Clients, Single};
+use cpu::Busy;
 use support::ServerProcess;
 
 const SECRET: &str = "a secret that only the benchmark knows";
@@ -48,6 +50,8 @@ struct Site {
     apart: Vec<Arc<dyn Store>>,
     /// A second pair of eyes on the server's database.
     beside: (Arc<dyn Store>, Arc<dyn ChangeLog>),
+    /// The database's first process, when it is not in ours.
+    postgres: Option<u32>,
     next: u64,
 }
 
@@ -88,7 +92,8 @@ async fn on_postgres(postgres: &PrivatePostgres, folder: &std::path::Path) -> Si
         apart.push(open("bare").await);
     }
     let bare = open("bare").await;
-    Site { name: "PostgreSQL", server, tokens, bare, apart, beside: (beside.clone(), beside), next: 1 }
+    let beside: (Arc<dyn Store>, Arc<dyn ChangeLog>) = (beside.clone(), beside);
+    Site { name: "PostgreSQL", server, tokens, bare, apart, beside, postgres: postgres.pid(), next: 1 }
 }
 
 fn on_sqlite(folder: &std::path::Path) -> Site {
@@ -97,13 +102,16 @@ fn on_sqlite(folder: &std::path::Path) -> Site {
     let open = |name: &str| Arc::new(SqliteStore::open(&folder.join(name)).unwrap());
     let (bare, beside) = (open("bare.sqlite"), open("server.sqlite"));
     let apart: Vec<Arc<dyn Store>> = vec![bare.clone()];
-    Site { name: "SQLite", server, tokens, bare, apart, beside: (beside.clone(), beside), next: 1 }
+    let beside: (Arc<dyn Store>, Arc<dyn ChangeLog>) = (beside.clone(), beside);
+    Site { name: "SQLite", server, tokens, bare, apart, beside, postgres: None, next: 1 }
 }
 
 /// What was measured on both sides, round by round.
 struct Row {
     name: String,
     pairs: Vec<(f64, f64)>,
+    /// The processors' time for each command, of ours and of what is beside it.
+    busy: Vec<(Busy, Busy)>,
     bound: &'static str,
 }
 
@@ -177,27 +185,38 @@ impl Site {
         let mut rows: Vec<Row> = Vec::new();
         for (name, _) in batches {
             let name = format!("batches of 100, 16 clients, {name}; beside it: the store without HTTP");
-            rows.push(Row { name, pairs: Vec::new(), bound: "at least 0.7" });
+            rows.push(Row { name, pairs: Vec::new(), busy: Vec::new(), bound: "at least 0.7" });
         }
         let single_bound = if self.name == "SQLite" { "at least 15" } else { "at least 5" };
         for (name, _) in singles {
             let name = format!("{name}, 64 clients; beside it: one transaction each");
-            rows.push(Row { name, pairs: Vec::new(), bound: single_bound });
+            rows.push(Row { name, pairs: Vec::new(), busy: Vec::new(), bound: single_bound });
         }
         let mut times = [Vec::new(), Vec::new()];
         // The first round warms up.
         for round in 0..=rounds {
             for (row, (_, workspaces)) in batches.into_iter().enumerate() {
                 let first = self.numbers(16 * many * 100);
+                let begun = self.busy();
                 let ours = self.clients().batches(first, 16, many, workspaces).await;
+                let between = self.busy();
                 let bare = self.bare_batches(first, 16, many, workspaces).await;
                 rows[row].pairs.push((ours, bare));
+                let commands = 16 * many * 100;
+                let busy = (between.since(&begun, commands), self.busy().since(&between, commands));
+                rows[row].busy.push(busy);
             }
             for (row, (_, how)) in singles.into_iter().enumerate() {
                 let first = self.numbers(64 * many * 5);
+                let begun = self.busy();
                 let (ours, each) = self.clients().singles(how, first, 64, many * 5).await;
-                let apart = self.one_each(first, 20 * many / self.apart.len() as u64).await;
+                let between = self.busy();
+                let alone = 20 * many / self.apart.len() as u64;
+                let apart = self.one_each(first, alone).await;
                 rows[2 + row].pairs.push((ours, apart));
+                let commands = self.apart.len() as u64 * alone;
+                let busy = (between.since(&begun, 64 * many * 5), self.busy().since(&between, commands));
+                rows[2 + row].busy.push(busy);
                 if round > 0 {
                     times[row].extend(each);
                 }
@@ -210,6 +229,13 @@ impl Site {
                 (median(pairs.iter().map(|pair| pair.0)), median(pairs.iter().map(|pair| pair.1)));
             let ratio = median(pairs.iter().map(|pair| pair.0 / pair.1));
             println!("  {}: {ours:.0}/s beside {bare:.0}/s, ratio {ratio:.2} ({})", row.name, row.bound);
+            let busy = &row.busy[1..];
+            let (ours, bare) =
+                (Busy::median(busy.iter().map(|busy| busy.0)), Busy::median(busy.iter().map(|busy| busy.1)));
+            println!(
+                "    processor time a command: {:.0} us of the server, {:.0} of the database, {:.0} of the clients; beside it {:.0} and {:.0}",
+                ours.server, ours.database, ours.here, bare.here, bare.database
+            );
         }
         for ((name, _), times) in singles.iter().zip(&times) {
             let (half, most) = (median(millis(times)), percentile(millis(times), 0.99));
@@ -260,6 +286,10 @@ impl Site {
         );
     }
 
+    fn busy(&self) -> Busy {
+        Busy::now(self.server.pid(), self.postgres)
+    }
+
     fn memory(&self) -> (u64, u64) {
         memory(self.server.pid())
     }
@@ -290,9 +320,14 @@ async fn main() {
         let site = on_postgres(&postgres, &in_postgres).await;
         soak::soak(site.name, &site.clients()).await;
     } else {
-        on_postgres(&postgres, &in_postgres).await.measure(rounds, many).await;
-        pgbench::batches(&postgres, "bare", rounds, many);
-        on_sqlite(&in_sqlite).measure(rounds, many).await;
+        let only = std::env::var("ONLY").unwrap_or_default();
+        if only != "sqlite" {
+            on_postgres(&postgres, &in_postgres).await.measure(rounds, many).await;
+            pgbench::batches(&postgres, "bare", rounds, many);
+        }
+        if only != "postgres" {
+            on_sqlite(&in_sqlite).measure(rounds, many).await;
+        }
     }
     println!("\nload after: {}", load().trim());
 }
