@@ -8,12 +8,14 @@ use offline_protocol::{
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
+        any::<i16>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         any::<String>().prop_map(Value::from),
@@ -21,7 +23,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 48, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::vec((any::<String>(), inner), 0..6)
+            prop::collection::vec((prop_oneof![any::<String>(), "[!-~]{0,4}"], inner), 0..6)
                 .prop_map(|entries| Value::Object(entries.into_iter().collect())),
         ]
     })
@@ -92,6 +94,15 @@ proptest! {
         let command_type = CommandType::new("NOTE_PUT_V1").unwrap();
         let of = |payload: &Value| Fingerprint::of(&command_type, payload, expected.as_ref());
         prop_assert_eq!(of(&payload), of(&turned(&payload)));
+    }
+
+    #[test]
+    fn every_fingerprint_is_over_the_canonical_form(payload in json_value(), expected in expected()) {
+        let command_type = CommandType::new("NOTE_PUT_V1").unwrap();
+        let content = json!({ "type": command_type, "payload": payload, "expected": expected });
+        let canonical = serde_json_canonicalizer::to_vec(&content).unwrap();
+        let digest: [u8; 32] = Sha256::digest(&canonical).into();
+        prop_assert_eq!(Fingerprint::of(&command_type, &payload, expected.as_ref()).0, digest);
     }
 
     #[test]
