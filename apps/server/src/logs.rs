@@ -1,4 +1,13 @@
+mod json;
+
+use std::{
+    io::{self, BufWriter, Stderr, Write},
+    thread,
+    time::Duration,
+};
+
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     Layer, Registry,
     filter::{FilterExt as _, filter_fn},
@@ -8,14 +17,28 @@ use tracing_subscriber::{
 
 use crate::cli::LogFormat;
 
+use self::json::{JsonFields, JsonLines};
+
 /// Something beside the log that hears of spans.
 pub(crate) type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Starts logging to stderr. A panic is logged with its place and without its message, which may quote user data.
-pub(crate) fn start(format: LogFormat, level: LevelFilter, spans: Option<SpanLayer>) {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+/// How many lines may wait to be written before those who log wait as well.
+const WAITING_LINES: usize = 4096;
+
+/// How long lines are gathered, so that a busy server wakes the thread that writes them 200 times a second and not with each one.
+const GATHERING: Duration = Duration::from_millis(5);
+
+/// Starts logging to stderr, by a thread that writes many lines at once; what is left is written when the guard is dropped. A panic is logged
+/// with its place and without its message, which may quote user data.
+pub(crate) fn start(format: LogFormat, level: LevelFilter, spans: Option<SpanLayer>) -> WorkerGuard {
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(false)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log-writer")
+        .finish(Gathered(BufWriter::new(io::stderr())));
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
-        LogFormat::Json => lines.json().flatten_event(true).with_target(false).with_span_list(false).boxed(),
+        LogFormat::Json => lines.event_format(JsonLines).fmt_fields(JsonFields).boxed(),
         LogFormat::Pretty => lines.boxed(),
     };
     // A command is one line already: its span is for others.
@@ -25,4 +48,21 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, spans: Option<SpanLay
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panicked");
     }));
+    guard
+}
+
+/// Writes what has been gathered when there is nothing more, and then gathers again.
+struct Gathered(BufWriter<Stderr>);
+
+impl Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the thread has nothing else to do, and no runtime")]
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        thread::sleep(GATHERING);
+        Ok(())
+    }
 }

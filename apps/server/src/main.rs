@@ -49,7 +49,8 @@ fn run(options: Options) -> Result<(), StartError> {
     let (export, spans) = traces::start(options.otlp_endpoint.as_deref(), runtime.handle())?.unzip();
     #[cfg(not(feature = "otlp"))]
     let spans = None;
-    logs::start(options.log, options.log_level, spans);
+    // Dropped last, when nobody has anything to say any more.
+    let _log = logs::start(options.log, options.log_level, spans);
     let done = operate(&runtime, options);
     // The last ones go out while there are threads yet to send them.
     #[cfg(feature = "otlp")]

@@ -91,7 +91,8 @@ pub(crate) async fn run(
 
 /// The type of a command as a label: what clients make up is all one.
 fn type_label<'a>(server: &Server, item: &'a Item) -> &'a str {
-    let known = |command: &&Command| server.registry.accepts(&command.command_type);
+    let known =
+        |command: &&Command| matches!(item, Item::Ready(_)) || server.registry.accepts(&command.command_type);
     item.command().filter(known).map_or("unknown", |command| command.command_type.as_str())
 }
 
@@ -133,12 +134,12 @@ fn log(batch: &Batch, item: &Item, verdict: &Verdict, span: Option<Span>) {
     }
     let command = item.command();
     tracing::info!(
-        workspaceId = %batch.membership.workspace_id(),
-        userId = %batch.membership.user_id(),
+        workspaceId = batch.membership.workspace_id().as_str(),
+        userId = batch.membership.user_id().as_str(),
         commandId = item.command_id().map(tracing::field::display),
         idempotencyKey = command.map(|command| command.idempotency_key.as_str()),
         clientTraceId = command.map(|command| command.client_trace_id.as_str()),
-        traceId = command.map(|command| TraceParent::of_client(&command.client_trace_id).trace()),
+        traceId = command.map(|command| TraceParent::trace_of_client(&command.client_trace_id)),
         commandType = command.map(|command| command.command_type.as_str()),
         status = verdict.status(),
         code,

@@ -85,17 +85,36 @@ impl TraceParent {
     /// half of its SHA-256 does; under the span that the next eight bytes name, which the client may export or not.
     pub(crate) fn of_client(client: &TraceId) -> Self {
         let digest = Sha256::digest(client.as_str().as_bytes());
-        let (mut trace_id, mut span_id) = ([0; 16], [0; 8]);
-        trace_id.copy_from_slice(&digest[..16]);
+        let mut span_id = [0; 8];
         span_id.copy_from_slice(&digest[16..24]);
-        let own = bytes(client.as_str()).filter(|own| *own != [0; 16]);
-        Self { trace_id: own.unwrap_or(trace_id), span_id, sampled: true }
+        Self { trace_id: own_trace(client).unwrap_or_else(|| first_half(&digest)), span_id, sampled: true }
+    }
+
+    /// The trace that [`TraceParent::of_client`] names, as the log writes it.
+    pub(crate) fn trace_of_client(client: &TraceId) -> String {
+        let derived = || first_half(&Sha256::digest(client.as_str().as_bytes()));
+        hexadecimal(own_trace(client).unwrap_or_else(derived))
     }
 
     /// The trace as the log writes it.
     pub(crate) fn trace(&self) -> String {
-        self.trace_id.iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(self.trace_id)
     }
+}
+
+/// The trace that a client's trace id is, when it is one of W3C Trace Context.
+fn own_trace(client: &TraceId) -> Option<[u8; 16]> {
+    bytes(client.as_str()).filter(|own| *own != [0; 16])
+}
+
+fn first_half(digest: &[u8]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+fn hexadecimal(trace: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(trace))
 }
 
 /// The bytes that lower-case hexadecimal digits stand for, when there are exactly so many.
@@ -165,9 +184,11 @@ mod tests {
     fn a_clients_trace_id_becomes_one_of_the_w3c() {
         let of = |text: &str| TraceParent::of_client(&TraceId::new(text).unwrap());
         assert_eq!(of(TRACE).trace(), TRACE);
+        assert_eq!(TraceParent::trace_of_client(&TraceId::new(TRACE).unwrap()), TRACE);
         for text in ["trace-1", &TRACE.to_uppercase(), &"0".repeat(32), &"x".repeat(128)] {
             let derived = of(text);
             assert!(derived.trace().len() == 32 && derived.trace() != text && derived == of(text), "{text}");
+            assert_eq!(TraceParent::trace_of_client(&TraceId::new(text).unwrap()), derived.trace());
         }
         assert_ne!(of("trace-1").trace_id, of("trace-2").trace_id);
         assert_ne!(of("trace-1").span_id, of("trace-2").span_id);
