@@ -29,7 +29,10 @@ use offline_domain::Registry;
 use offline_protocol::{Limits, PROTOCOL_HEADER, Problem, ProblemCode, Retention};
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    compression::{CompressionLayer, CompressionLevel},
+    compression::{
+        CompressionLayer, CompressionLevel,
+        predicate::{DefaultPredicate, Predicate as _, SizeAbove},
+    },
 };
 
 use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens, Traces, changes::Streams};
@@ -56,6 +59,10 @@ pub use self::{
 
 /// The oldest protocol revision that is understood.
 pub(crate) const MINIMUM_CLIENT: u32 = 1;
+
+/// The smallest answer that is compressed: what fits a packet arrives no sooner for being smaller, and beginning to compress costs more than
+/// writing a record.
+const COMPRESSED_BYTES: u64 = 1024;
 
 /// What the routes need.
 #[derive(Clone)]
@@ -113,9 +120,11 @@ pub fn guarded(routes: Router) -> Router {
 
 /// Completes a host's router: every response, errors and files included, says whose it is; a panic is answered; large answers are compressed.
 pub fn with_protocol(router: Router) -> Router {
+    // The machine is busy with compressing before the network is with what the higher levels would save.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    let worth_it = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES));
     router
-        // The machine is busy with compressing before the network is with what the higher levels would save.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(compression.compress_when(worth_it))
         .layer(CatchPanicLayer::custom(|_| internal().into_response()))
         .layer(map_response(stamp))
 }
