@@ -78,7 +78,8 @@ impl Registry {
     }
 
     fn meaning(&self, command_type: &CommandType) -> Option<&Meaning> {
-        self.types.iter().find(|(known, _)| known == command_type).map(|(_, meaning)| meaning)
+        let place = self.types.binary_search_by(|(known, _)| known.cmp(command_type)).ok()?;
+        Some(&self.types[place].1)
     }
 
     /// What a type does when the record has changed; of an old version, what the newer one does. `None` for an unknown type.

@@ -14,7 +14,7 @@
 //! A verdict of state (applied, conflict, a rule's refusal) becomes a receipt. Trouble, and what the command alone is to blame for, does not.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -119,7 +119,7 @@ impl Fold for BatchFold {
             state: loaded,
             blocked_commands: HashMap::new(),
             blocked_records: HashMap::new(),
-            written: HashMap::new(),
+            written: BTreeMap::new(),
             verdicts: Vec::with_capacity(self.0.items.len()),
             changes: Changes::default(),
         };
@@ -156,8 +156,8 @@ struct Judge {
     /// What was not applied in this batch, with the command at the root of it.
     blocked_commands: HashMap<CommandId, CommandId>,
     blocked_records: HashMap<RecordKey, CommandId>,
-    /// The place of each written record's last change.
-    written: HashMap<RecordKey, ChangeSeq>,
+    /// The place of each written record's last change. In the order of the keys: so a database writes them with fewer steps.
+    written: BTreeMap<RecordKey, ChangeSeq>,
     /// Of the items so far.
     verdicts: Vec<Verdict>,
     changes: Changes,

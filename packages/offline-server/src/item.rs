@@ -129,15 +129,14 @@ impl Reader {
 
     fn text<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, ValueError>) -> Option<T> {
         let value = self.take(name)?;
-        let pointer = format!("/{name}");
         let Some(text) = value.as_str() else {
-            self.fail(&pointer, "invalid-type", "must be a text");
+            self.fail(&format!("/{name}"), "invalid-type", "must be a text");
             return None;
         };
         match read(text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.fail(&pointer, "invalid", error.to_string());
+                self.fail(&format!("/{name}"), "invalid", error.to_string());
                 None
             }
         }
