@@ -1,5 +1,5 @@
 // The engine's entry in place of wasm-bindgen's own, which can be given modules of all kinds and in all ways. `ENGINE` is the bundle's name.
-import { EngineHandle, __wbg_finalize_init as finish, __wbg_get_imports as imports, openEngine } from './ENGINE.js';
+import { __wbg_finalize_init as finish, __wbg_get_imports as imports, openEngine } from './ENGINE.js';
 
 let loading;
 
@@ -21,4 +21,4 @@ export default () =>
     throw error;
   }));
 
-export { EngineHandle, openEngine };
+export { openEngine };

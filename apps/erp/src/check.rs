@@ -3,7 +3,6 @@
 use offline_domain::{Form, Records, Rejection, read_form};
 use offline_protocol::{FieldError, RecordId, RecordKey, RecordKind, joined};
 use serde::{Deserialize, Deserializer};
-use time::{Date, Month};
 
 /// The most characters of a [`Checks::code`].
 const MAX_CODE: usize = 32;
@@ -173,18 +172,8 @@ fn is_currency(code: &str) -> bool {
 }
 
 fn is_date(text: &str) -> bool {
-    let parse = || {
-        let mut parts = text.split('-');
-        let mut number = |digits: usize| {
-            let part = parts.next().filter(|part| part.len() == digits)?;
-            part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u16>().ok()).flatten()
-        };
-        let (year, month, day) = (number(4)?, number(2)?, number(2)?);
-        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-        let date = Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()?;
-        parts.next().is_none().then_some(date.year() >= 1900)
-    };
-    parse().unwrap_or(false)
+    // As texts, dates have the order of the calendar.
+    offline_protocol::is_date(text) && text >= "1900"
 }
 
 #[cfg(test)]

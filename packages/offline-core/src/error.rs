@@ -1,5 +1,5 @@
 use offline_domain::CommandError;
-use offline_protocol::{CommandId, MAX_DEPENDS_ON, ProblemCode, joined};
+use offline_protocol::{CommandId, MAX_DEPENDS_ON, Part, ProblemCode, joined};
 
 use crate::StoreError;
 
@@ -46,11 +46,11 @@ pub enum EngineError {
     Store(StoreError),
 }
 
-impl std::fmt::Display for EngineError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = match self {
-            Self::Command(error) => return error.fmt(f),
-            Self::Store(error) => return error.fmt(f),
+impl Part for EngineError {
+    fn add_to(&self, text: &mut String) {
+        *text += &match self {
+            Self::Command(error) => joined![error],
+            Self::Store(error) => joined![error],
             Self::TooLarge { bytes, limit } => {
                 joined!["the command has ", bytes, " bytes, the limit is ", limit]
             }
@@ -73,15 +73,18 @@ impl std::fmt::Display for EngineError {
                 ]
             }
             Self::Unsynced { count } => joined![count, " commands are not synced"],
-            Self::VersionRequired => {
-                return f.write_str("this type of command needs the version that its author saw");
-            }
-            Self::NotFound => return f.write_str("there is no such command in the outbox"),
-            Self::NotParked => return f.write_str("the command does not wait for a decision"),
-            Self::InFlight => return f.write_str("the command is being sent"),
-            Self::Closed => return f.write_str("the engine is closed"),
+            Self::VersionRequired => joined!["this type of command needs the version that its author saw"],
+            Self::NotFound => joined!["there is no such command in the outbox"],
+            Self::NotParked => joined!["the command does not wait for a decision"],
+            Self::InFlight => joined!["the command is being sent"],
+            Self::Closed => joined!["the engine is closed"],
         };
-        f.write_str(&text)
+    }
+}
+
+impl std::fmt::Display for EngineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&joined![self])
     }
 }
 

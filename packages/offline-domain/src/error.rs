@@ -1,4 +1,4 @@
-use offline_protocol::{CommandType, FieldError, Problem, ProblemCode, ValueError, joined};
+use offline_protocol::{CommandType, FieldError, Part, Problem, ProblemCode, ValueError, joined};
 
 /// Why a command was refused before anything was stored or executed.
 ///
@@ -18,20 +18,26 @@ pub enum CommandError {
     },
 }
 
+impl Part for CommandError {
+    fn add_to(&self, text: &mut String) {
+        match self {
+            Self::InvalidType(error) => *text += &joined!["the command type is not a valid name: ", error],
+            Self::UnknownType(name) => *text += &joined!["the command type ", name, " is not known"],
+            Self::InvalidPayload { command_type, errors } => {
+                *text += &joined!["the payload of ", command_type, " is not valid ("];
+                for (place, error) in errors.iter().enumerate() {
+                    let between = if place > 0 { "; " } else { "" };
+                    *text += &joined![between, error.pointer, ": ", error.message];
+                }
+                text.push(')');
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for CommandError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&match self {
-            Self::InvalidType(error) => joined!["the command type is not a valid name: ", error.to_string()],
-            Self::UnknownType(name) => joined!["the command type ", name, " is not known"],
-            Self::InvalidPayload { command_type, errors } => {
-                let mut text = joined!["the payload of ", command_type, " is not valid ("];
-                for (place, error) in errors.iter().enumerate() {
-                    text += if place > 0 { "; " } else { "" };
-                    text += &joined![error.pointer, ": ", error.message];
-                }
-                text + ")"
-            }
-        })
+        f.write_str(&joined![self])
     }
 }
 

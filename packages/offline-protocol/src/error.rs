@@ -1,4 +1,4 @@
-use crate::joined;
+use crate::{Part, joined};
 
 /// Why a text is not a valid value of one of this crate's types.
 ///
@@ -28,15 +28,21 @@ pub enum ValueError {
     Timestamp,
 }
 
-impl std::fmt::Display for ValueError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&match self {
+impl Part for ValueError {
+    fn add_to(&self, text: &mut String) {
+        *text += &match self {
             Self::Uuid { what } => joined![what, " must be a UUID"],
             Self::Text { what, rule } => joined![what, " must be ", rule],
             Self::Number { what, min } => {
                 joined![what, " must be a whole number from ", min, " to 9007199254740991"]
             }
-            Self::Timestamp => "a time must be RFC 3339 in UTC, like 2026-11-22T18:00:00.000Z".to_owned(),
-        })
+            Self::Timestamp => joined!["a time must be RFC 3339 in UTC, like 2026-11-22T18:00:00.000Z"],
+        };
+    }
+}
+
+impl std::fmt::Display for ValueError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&joined![self])
     }
 }

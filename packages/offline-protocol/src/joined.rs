@@ -75,7 +75,14 @@ impl Part for usize {
 
 impl Part for uuid::Uuid {
     fn add_to(&self, text: &mut String) {
-        text.push_str(self.hyphenated().encode_lower(&mut [0; 36]));
+        for (place, byte) in self.as_bytes().iter().enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            let digit = |digit: u8| char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+            text.push(digit(byte >> 4));
+            text.push(digit(byte & 15));
+        }
     }
 }
 

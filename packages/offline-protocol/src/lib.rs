@@ -40,7 +40,7 @@ pub use record::{
     ChangeSeq, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion, Version,
 };
 pub use single::{Applied, ConflictProblem};
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, is_date};
 #[cfg(target_arch = "wasm32")]
 pub use write::write_fractions_with;
 pub use write::{Json, ToJson};

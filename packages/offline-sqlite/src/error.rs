@@ -14,24 +14,14 @@ pub(crate) enum WriterError {
 
 impl From<WriterError> for StoreError {
     fn from(error: WriterError) -> Self {
-        Self::Backend(Box::new(error))
+        Self::backend(&error.to_string())
     }
 }
 
 /// What SQLite says, in the words of the port.
 pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => StoreError::Full,
-        _ => StoreError::Backend(Box::new(error)),
-    }
-}
-
-/// Whether the connection may be broken for good, so that only a new one can help.
-pub(crate) fn is_broken(error: &StoreError) -> bool {
-    let StoreError::Backend(source) = error else { return false };
-    let code = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-    matches!(
-        code,
+    let broken = matches!(
+        error.sqlite_error_code(),
         Some(
             ErrorCode::SystemIoFailure
                 | ErrorCode::CannotOpen
@@ -39,5 +29,14 @@ pub(crate) fn is_broken(error: &StoreError) -> bool {
                 | ErrorCode::NotADatabase
                 | ErrorCode::DatabaseCorrupt
         )
-    )
+    );
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        _ => StoreError::Backend { said: error.to_string().into(), broken },
+    }
+}
+
+/// Whether only a new connection can help.
+pub(crate) fn is_broken(error: &StoreError) -> bool {
+    matches!(error, StoreError::Backend { broken: true, .. })
 }

@@ -35,7 +35,7 @@ pub(crate) fn prepare(file: &Path) -> Result<(), StoreError> {
     let made = file.parent().map_or(Ok(()), |parent| folder.create(parent));
     made.and_then(|()| options.open(file)).map_err(|error| match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => StoreError::Backend(Box::new(error)),
+        _ => StoreError::backend(&error.to_string()),
     })?;
     Ok(())
 }

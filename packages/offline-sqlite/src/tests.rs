@@ -298,7 +298,7 @@ async fn a_broken_connection_is_replaced() {
         Err::<(), _>(crate::error::store_error(rusqlite::Error::SqliteFailure(code, None)))
     });
     let (broken, appended) = tokio::join!(broken, store.append(commands([1]), Durability::Strict));
-    assert!(matches!(broken, Err(StoreError::Backend(_))), "{broken:?}");
+    assert!(matches!(broken, Err(StoreError::Backend { .. })), "{broken:?}");
     appended.unwrap();
     assert_ne!(marked().await.unwrap(), 77, "the connection is still the old one");
     assert_eq!(store.counts().await.unwrap().pending, 1);

@@ -1,6 +1,6 @@
 use offline_core::{EngineError, StoreError};
 use offline_domain::CommandError;
-use offline_protocol::{FieldError, Json, ProblemCode, ToJson};
+use offline_protocol::{FieldError, Json, ProblemCode, ToJson, joined};
 use wasm_bindgen::JsValue;
 
 /// What JavaScript gets of an error, as JSON: `OfflineErrorData` in `ts/types.ts`. Holds no user data.
@@ -25,7 +25,7 @@ impl PublicError {
 
 impl From<EngineError> for PublicError {
     fn from(error: EngineError) -> Self {
-        let (code, message) = (error.code(), error.to_string());
+        let (code, message) = (error.code(), joined![error]);
         let errors = match error {
             EngineError::Command(CommandError::InvalidPayload { errors, .. }) => errors,
             _ => Vec::new(),

@@ -25,7 +25,7 @@ use crate::{
     error::PublicError,
     host::EngineHost,
     leadership::Leadership,
-    read::{Fields, FromJson, parse, read, read_list},
+    read::{Fields, FromJson, parse, read},
     relay::Relay,
     task::{promised, spawn},
     transport::FetchTransport,
@@ -93,20 +93,38 @@ impl FromJson for JournalQuery {
 }
 
 /// Opens a partition in this tab: `openEngine` of `EngineModule` in `ts/types.ts`.
-#[wasm_bindgen(js_name = openEngine, unchecked_return_type = "Promise<EngineHandle>")]
+#[wasm_bindgen(js_name = openEngine, unchecked_return_type = "Promise<import('offline-web').EngineHandle>")]
 pub fn open_engine(options: String, host: EngineHost) -> JsValue {
     promised(Box::pin(async move {
         let unreadable = || PublicError::invalid(ProblemCode::InvalidRequest, "The options are not valid.");
         let options: Options = read(&options).ok_or_else(unreadable)?;
         let store = IndexedDbStore::new(&options.workspace_id, &options.user_id);
         let device_id = store.device_id().await?;
-        Ok(EngineHandle(Rc::new(Open::new(options, device_id, store, host))).into())
+        Ok(handle_of(Open::new(options, device_id, store, host)))
     }))
 }
 
-/// One open partition: `EngineHandle` in `ts/types.ts`, which says what each method takes and gives.
-#[wasm_bindgen]
-pub struct EngineHandle(Rc<Open>);
+#[wasm_bindgen(module = "/src/handle.js")]
+extern "C" {
+    /// `EngineHandle` in `ts/types.ts`, which says what each method takes and gives. `ask` is given a call's number, its text, and what more it takes.
+    fn handle(ask: JsValue) -> JsValue;
+}
+
+fn handle_of(open: Open) -> JsValue {
+    let open = RefCell::new(Some(Rc::new(open)));
+    let ask = move |call: u32, text: String, more: Option<String>| {
+        if call == FREE {
+            open.take();
+            return JsValue::UNDEFINED;
+        }
+        let asked = open.borrow().clone();
+        match asked {
+            Some(open) => open.ask(call, &text, more.as_deref()),
+            None => promised(Box::pin(async { Err(EngineError::Closed.into()) })),
+        }
+    };
+    handle(Closure::<dyn Fn(u32, String, Option<String>) -> JsValue>::new(ask).into_js_value())
+}
 
 struct Open {
     engine: Engine,
@@ -181,6 +199,36 @@ impl Open {
         })
     }
 
+    /// Answers at once, or with a promise.
+    fn ask(self: &Rc<Self>, call: u32, text: &str, more: Option<&str>) -> JsValue {
+        match call {
+            OVERLAY => return JsValue::from_str(&self.overlay(text)),
+            SIGNED_IN => self.engine.signed_in(),
+            HINT if text == "offline" => self.network.hint_offline(),
+            HINT => {
+                if text == "online" {
+                    self.network.hint_online();
+                }
+                self.engine.wake(Signal::Hint);
+            }
+            _ => {
+                let (open, call) = (Rc::clone(self), Call::of(call, text, more));
+                return promised(Box::pin(async move {
+                    Ok(open.perform(call?).await?.map_or(JsValue::UNDEFINED, JsValue::from))
+                }));
+            }
+        }
+        JsValue::UNDEFINED
+    }
+
+    /// `OverlaidRecord[]`, or an error.
+    fn overlay(&self, text: &str) -> String {
+        let Some(Shown { kind, records, entries, journal }) = read(text) else {
+            return not_readable().to_text();
+        };
+        overlay(self.engine.registry(), &kind, &records, &entries, &journal).to_text()
+    }
+
     async fn perform(&self, call: Call) -> Result<Answer, EngineError> {
         let engine = &self.engine;
         Ok(match call {
@@ -234,119 +282,60 @@ enum Call {
 
 type Answer = Option<String>;
 
-#[wasm_bindgen]
-impl EngineHandle {
-    /// `NewCommand` -> `EnqueuedCommand`.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
-    pub fn enqueue(&self, command: &str) -> JsValue {
-        let message = "The command has a missing, malformed or unknown field.";
-        let unreadable = || PublicError::invalid(ProblemCode::InvalidCommand, message);
-        self.perform(read(command).map(Call::Enqueue).ok_or_else(unreadable))
-    }
+// The calls by number that are no `Call`; the others are in `Call::of`.
+const OVERLAY: u32 = 9;
+const SIGNED_IN: u32 = 10;
+const HINT: u32 = 11;
+const FREE: u32 = 12;
 
-    /// A query -> `OutboxEntry[]`.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
-    pub fn list(&self, query: &str) -> JsValue {
-        self.perform(read(query).map(Call::List).ok_or_else(not_readable))
-    }
-
-    /// A query -> `JournalEntry[]`.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
-    pub fn journal(&self, query: &str) -> JsValue {
-        self.perform(read(query).map(Call::Journal).ok_or_else(not_readable))
-    }
-
-    /// kind, `RecordSnapshot[]`, `OutboxEntry[]`, `JournalEntry[]` -> `OverlaidRecord[]`.
-    pub fn overlay(
-        &self,
-        kind: &str,
-        records: &str,
-        entries: &str,
-        journal: &str,
-    ) -> Result<String, JsValue> {
-        let overlaid = || {
-            let kind = RecordKind::new(kind).ok()?;
-            let records: Vec<RecordSnapshot> = read_list(records)?;
-            let entries: Vec<OutboxEntry> = read_list(entries)?;
-            let journal: Vec<JournalEntry> = read_list(journal)?;
-            text(&overlay(self.0.engine.registry(), &kind, &records, &entries, &journal))
-        };
-        overlaid().ok_or_else(|| not_readable().into())
-    }
-
-    /// -> `SyncStatus`.
-    #[wasm_bindgen(js_name = syncNow, unchecked_return_type = "Promise<string>")]
-    pub fn sync_now(&self) -> JsValue {
-        self.perform(Ok(Call::SyncNow))
-    }
-
-    /// There is a new login.
-    #[wasm_bindgen(js_name = signedIn)]
-    pub fn signed_in(&self) {
-        self.0.engine.signed_in();
-    }
-
-    /// The browser's hint: `online`, `offline`, `visible` or `focus`.
-    pub fn hint(&self, hint: &str) {
-        match hint {
-            "offline" => return self.0.network.hint_offline(),
-            "online" => self.0.network.hint_online(),
-            _ => {}
-        }
-        self.0.engine.wake(Signal::Hint);
-    }
-
-    /// A parked command goes back to PENDING, with another payload when given.
-    #[wasm_bindgen(js_name = retryWithLatest, unchecked_return_type = "Promise<void>")]
-    pub fn retry_with_latest(&self, command_id: &str, payload: Option<String>) -> JsValue {
-        let call = named(command_id).and_then(|id| {
-            let payload = payload.map(|payload| parse(&payload).ok_or_else(not_readable)).transpose()?;
-            Ok(Call::Retry(id, payload))
-        });
-        self.perform(call)
-    }
-
-    /// -> `OutboxEntry[]`.
-    #[wasm_bindgen(js_name = blastRadius, unchecked_return_type = "Promise<string>")]
-    pub fn blast_radius(&self, command_id: &str) -> JsValue {
-        self.perform(named(command_id).map(Call::BlastRadius))
-    }
-
-    /// -> `DiscardReport`.
-    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
-    pub fn discard(&self, command_id: &str, dependants: Option<String>) -> JsValue {
-        let call = named(command_id).and_then(|id| {
-            let dependants = match dependants.as_deref() {
-                None => None,
-                Some("discard") => Some(Dependants::Discard),
-                Some("keep") => Some(Dependants::Keep),
-                Some(_) => return Err(not_readable()),
-            };
-            Ok(Call::Discard(id, dependants))
-        });
-        self.perform(call)
-    }
-
-    /// Stops this tab's part; the data stays.
-    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    pub fn close(&self) -> JsValue {
-        self.perform(Ok(Call::Close))
-    }
-
-    /// Deletes the partition's outbox in all tabs.
-    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    pub fn wipe(&self, even_unsynced: bool) -> JsValue {
-        self.perform(Ok(Call::Wipe(if even_unsynced { Unsynced::Lose } else { Unsynced::Keep })))
+impl Call {
+    fn of(call: u32, text: &str, more: Option<&str>) -> Result<Self, PublicError> {
+        Ok(match call {
+            0 => {
+                let message = "The command has a missing, malformed or unknown field.";
+                let unreadable = || PublicError::invalid(ProblemCode::InvalidCommand, message);
+                Self::Enqueue(read(text).ok_or_else(unreadable)?)
+            }
+            1 => Self::List(read(text).ok_or_else(not_readable)?),
+            2 => Self::Journal(read(text).ok_or_else(not_readable)?),
+            3 => Self::SyncNow,
+            4 => {
+                let payload = more.map(|payload| parse(payload).ok_or_else(not_readable)).transpose()?;
+                Self::Retry(named(text)?, payload)
+            }
+            5 => Self::BlastRadius(named(text)?),
+            6 => {
+                let dependants = match more {
+                    None => None,
+                    Some("discard") => Some(Dependants::Discard),
+                    Some("keep") => Some(Dependants::Keep),
+                    Some(_) => return Err(not_readable()),
+                };
+                Self::Discard(named(text)?, dependants)
+            }
+            7 => Self::Wipe(if text == "lose" { Unsynced::Lose } else { Unsynced::Keep }),
+            8 => Self::Close,
+            _ => return Err(not_readable()),
+        })
     }
 }
 
-impl EngineHandle {
-    /// All calls go this way, so that it is compiled once.
-    fn perform(&self, call: Result<Call, PublicError>) -> JsValue {
-        let open = Rc::clone(&self.0);
-        promised(Box::pin(
-            async move { Ok(open.perform(call?).await?.map_or(JsValue::UNDEFINED, JsValue::from)) },
-        ))
+/// What `overlay` is asked with.
+struct Shown {
+    kind: RecordKind,
+    records: Vec<RecordSnapshot>,
+    entries: Vec<OutboxEntry>,
+    journal: Vec<JournalEntry>,
+}
+
+impl FromJson for Shown {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        Self {
+            kind: fields.named("kind"),
+            records: fields.objects("records"),
+            entries: fields.objects("entries"),
+            journal: fields.objects("journal"),
+        }
     }
 }
 

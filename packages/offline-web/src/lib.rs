@@ -24,7 +24,7 @@ pub mod fuzzed;
 mod exports {
     pub use crate::{
         clock::BrowserClock,
-        handle::{EngineHandle, open_engine, use_registry},
+        handle::{open_engine, use_registry},
         host::EngineHost,
         ids::BrowserIds,
         network::BrowserNetwork,

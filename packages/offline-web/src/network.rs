@@ -1,4 +1,4 @@
-use offline_core::{BoxFuture, NetworkError, NetworkMonitor, NetworkVerdict, memory::ManualNetwork};
+use offline_core::{BoxFuture, NetworkMonitor, NetworkVerdict, memory::ManualNetwork};
 
 use crate::browser::is_offline;
 
@@ -31,11 +31,11 @@ impl Default for BrowserNetwork {
 }
 
 impl NetworkMonitor for BrowserNetwork {
-    fn verdict(&self) -> Result<NetworkVerdict, NetworkError> {
+    fn verdict(&self) -> NetworkVerdict {
         self.0.verdict()
     }
 
-    fn next_change(&self, seen: NetworkVerdict) -> BoxFuture<'_, Result<NetworkVerdict, NetworkError>> {
+    fn next_change(&self, seen: NetworkVerdict) -> BoxFuture<'_, NetworkVerdict> {
         self.0.next_change(seen)
     }
 

@@ -210,7 +210,7 @@ impl Disk {
         match trouble {
             Some((Trouble::Full, odds)) if writes && self.shared.dice.percent(odds) => Err(StoreError::Full),
             Some((Trouble::Broken, odds)) if self.shared.dice.percent(odds) => {
-                Err(StoreError::Backend("the database handle is dead".into()))
+                Err(StoreError::backend("the database handle is dead"))
             }
             _ => Ok(()),
         }

@@ -281,7 +281,7 @@ impl Transport for Wire {
             let shared = &self.net.shared;
             let session = locked(&self.net.lines[self.place]).session.clone();
             let session = session.ok_or(TransportError::Unauthorized)?;
-            let portal = self.network.verdict().unwrap_or_default() == NetworkVerdict::CaptivePortal;
+            let portal = self.network.verdict() == NetworkVerdict::CaptivePortal;
             shared
                 .check(!portal, || "I6: commands are shown to a captive portal that is known as one".into());
             let way = locked(&self.net.lines[self.place]).weather.way;

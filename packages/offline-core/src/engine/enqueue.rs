@@ -351,8 +351,7 @@ impl Inner {
         }
         let mut answers = self.ports.outbox.append(commands, durability).await;
         if answers.as_ref().is_ok_and(|appended| appended.len() != ids.len()) {
-            answers =
-                Err(StoreError::Backend(Box::new(Said("the store answered for other commands".into()))));
+            answers = Err(StoreError::backend("the store answered for other commands"));
         }
         if let Ok(appended) = &answers {
             let new = appended.iter().filter(|appended| !appended.duplicate).count() as u64;
@@ -360,30 +359,8 @@ impl Inner {
             self.rouse(Signal::Enqueued);
         }
         for (place, slot) in turn.members.iter().enumerate() {
-            let answer = answers.as_ref().map(|appended| appended[place]).map_err(same);
+            let answer = answers.as_ref().map(|appended| appended[place]).map_err(StoreError::clone);
             slot.place().answer = Some(answer);
         }
-    }
-}
-
-/// What a store has said. The standard library's own conversion of a text brings the tables of printable characters along.
-#[derive(Debug, thiserror::Error)]
-struct Said(String);
-
-impl std::fmt::Display for Said {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The error for each of those who shared the transaction.
-fn same(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Fenced => StoreError::Fenced,
-        StoreError::Full => StoreError::Full,
-        StoreError::Closed => StoreError::Closed,
-        StoreError::TooNew { found, known } => StoreError::TooNew { found: *found, known: *known },
-        StoreError::Corrupt { what } => StoreError::Corrupt { what },
-        StoreError::Backend(source) => StoreError::Backend(Box::new(Said(source.to_string()))),
     }
 }

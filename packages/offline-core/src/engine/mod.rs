@@ -115,7 +115,7 @@ impl Engine {
     /// Makes an engine. Nothing is read or sent before [`Engine::run`].
     pub fn new(config: EngineConfig, registry: Registry, ports: Ports) -> Self {
         let now = ports.clock.now();
-        let verdict = ports.network.verdict().unwrap_or_default();
+        let verdict = ports.network.verdict();
         Self(Arc::new(Inner {
             config,
             registry,

@@ -157,7 +157,7 @@ impl<'a> Runner<'a> {
             ports.outbox.prune_journal(self.inner.config.journal_keep).await?;
         }
         let (inner, planner) = (self.inner, &self.planner);
-        let mut changed = Some(ports.network.next_change(inner.verdict()));
+        let mut changed = ports.network.next_change(inner.verdict());
         let mut sleep = until.map(|until| ports.clock.sleep(until.since(ports.clock.now())));
         let input = poll_fn(|context| {
             match inner.shared.news(context) {
@@ -167,15 +167,10 @@ impl<'a> Runner<'a> {
                     if !inner.shared.is_closed() && planner.sleeps_through(&signals, inner.verdict()) => {}
                 Some(News::Signals(signals)) => return Poll::Ready(Input::Woken(signals)),
             }
-            match changed.as_mut().map(|changed| changed.as_mut().poll(context)) {
-                Some(Poll::Ready(Ok(verdict))) => {
-                    inner.publish_verdict(verdict);
-                    let hint = (verdict != NetworkVerdict::Offline).then_some(Signal::Hint);
-                    return Poll::Ready(Input::Woken(hint.into_iter().collect()));
-                }
-                // A monitor that cannot tell is no reason to wake up.
-                Some(Poll::Ready(Err(_))) => changed = None,
-                _ => {}
+            if let Poll::Ready(verdict) = changed.as_mut().poll(context) {
+                inner.publish_verdict(verdict);
+                let hint = (verdict != NetworkVerdict::Offline).then_some(Signal::Hint);
+                return Poll::Ready(Input::Woken(hint.into_iter().collect()));
             }
             match sleep.as_mut().map(|sleep| sleep.as_mut().poll(context)) {
                 Some(Poll::Ready(())) => Poll::Ready(Input::Woken(Vec::new())),

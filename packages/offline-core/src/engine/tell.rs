@@ -24,9 +24,9 @@ impl Inner {
         self.tell(Notice::Event(EngineEvent { at: self.ports.clock.now(), kind }));
     }
 
-    /// What is known about the way to the server; a monitor that cannot tell knows nothing.
+    /// What is known about the way to the server.
     pub(super) fn verdict(&self) -> NetworkVerdict {
-        self.ports.network.verdict().unwrap_or_default()
+        self.ports.network.verdict()
     }
 
     /// What an exchange has shown about the way to the server, `before` being what was known when it began.

@@ -1,6 +1,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{Bell, BoxFuture, NetworkError, NetworkMonitor, NetworkVerdict};
+use crate::{Bell, BoxFuture, NetworkMonitor, NetworkVerdict};
 
 /// A [`NetworkMonitor`] without a platform of its own: whoever knows tells it.
 ///
@@ -49,14 +49,14 @@ impl Default for ManualNetwork {
 }
 
 impl NetworkMonitor for ManualNetwork {
-    fn verdict(&self) -> Result<NetworkVerdict, NetworkError> {
-        Ok(*self.now())
+    fn verdict(&self) -> NetworkVerdict {
+        *self.now()
     }
 
-    fn next_change(&self, seen: NetworkVerdict) -> BoxFuture<'_, Result<NetworkVerdict, NetworkError>> {
+    fn next_change(&self, seen: NetworkVerdict) -> BoxFuture<'_, NetworkVerdict> {
         Box::pin(async move {
             let changed = || Some(*self.now()).filter(|verdict| *verdict != seen);
-            Ok(self.changed.until(changed).await)
+            self.changed.until(changed).await
         })
     }
 

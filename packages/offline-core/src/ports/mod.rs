@@ -10,7 +10,7 @@ mod transport;
 pub use clock::Clock;
 pub use ids::Ids;
 pub use lease_store::{Fence, Lease, LeaseStore, Takeover};
-pub use network_monitor::{NetworkError, NetworkMonitor, NetworkVerdict};
+pub use network_monitor::{NetworkMonitor, NetworkVerdict};
 pub use outbox_store::{
     Applied, Change, Flight, FlightId, JournalQuery, OutboxQuery, OutboxStore, Rebase, Resolution, Resolve,
     Settlement, StoreError,

@@ -19,30 +19,20 @@ pub enum NetworkVerdict {
     ServerUnavailable,
 }
 
-/// Why a monitor cannot tell.
-#[derive(Debug, thiserror::Error)]
-pub enum NetworkError {
-    /// The monitor was closed.
-    #[error("the network monitor is closed")]
-    Closed,
-    /// The platform failed.
-    #[error("the platform does not tell about the network: {0}")]
-    Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
 /// What is known about the way to our server.
 ///
 /// An implementation must guarantee:
+/// - what the platform cannot tell is [`NetworkVerdict::Unknown`], and no error;
 /// - [`NetworkVerdict::Online`] comes from `report` alone: a platform's "online" is a hint that makes an offline verdict `Unknown`;
 /// - a platform's "offline" makes the verdict `Offline` at once;
 /// - the latest of hint and report wins;
 /// - `next_change` resolves at once when the verdict is not `seen`, else when it changes, for every waiter; dropping it loses nothing.
 pub trait NetworkMonitor: MaybeSend + MaybeSync {
     /// The verdict now.
-    fn verdict(&self) -> Result<NetworkVerdict, NetworkError>;
+    fn verdict(&self) -> NetworkVerdict;
 
     /// Waits until the verdict is another one than `seen`.
-    fn next_change(&self, seen: NetworkVerdict) -> BoxFuture<'_, Result<NetworkVerdict, NetworkError>>;
+    fn next_change(&self, seen: NetworkVerdict) -> BoxFuture<'_, NetworkVerdict>;
 
     /// What an exchange with the server has shown.
     fn report(&self, observed: NetworkVerdict);

@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use offline_protocol::{
-    ChangeSeq, CommandId, Conflict, Expected, IdempotencyKey, RecordKey, RecordVersion, Seq, Timestamp,
+    ChangeSeq, CommandId, Conflict, Expected, IdempotencyKey, Part, RecordKey, RecordVersion, Seq, Timestamp,
     joined,
 };
 use serde_json::Value;
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// Why a store did not do what it was asked. Nothing was changed then, unless a variant says otherwise.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The fence is not the current one: somebody else flushes this partition now.
     Fenced,
@@ -32,27 +34,39 @@ pub enum StoreError {
         what: &'static str,
     },
     /// The database failed.
-    Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Backend {
+        /// What it says, which is no user data. A text and not its error: each of those who shared a transaction is told.
+        said: Arc<str>,
+        /// Whether the connection may be broken for good, so that only a new one can help.
+        broken: bool,
+    },
+}
+
+impl StoreError {
+    /// The database failed, and the connection to it holds.
+    pub fn backend(said: &str) -> Self {
+        Self::Backend { said: said.into(), broken: false }
+    }
+}
+
+impl Part for StoreError {
+    fn add_to(&self, text: &mut String) {
+        *text += &match self {
+            Self::Fenced => joined!["another tab or process has taken over"],
+            Self::Full => joined!["the device's storage is full"],
+            Self::Closed => joined!["the store is closed"],
+            Self::TooNew { found, known } => {
+                joined!["the database has schema version ", found, ", this program knows ", known]
+            }
+            Self::Corrupt { what } => joined!["a stored row cannot be read (", what, ")"],
+            Self::Backend { said, .. } => joined!["the database failed: ", **said],
+        };
+    }
 }
 
 impl std::fmt::Display for StoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Fenced => "another tab or process has taken over",
-            Self::Full => "the device's storage is full",
-            Self::Closed => "the store is closed",
-            Self::TooNew { found, known } => {
-                let versions =
-                    joined!["the database has schema version ", found, ", this program knows ", known];
-                return f.write_str(&versions);
-            }
-            Self::Corrupt { what } => {
-                return f.write_str(&joined!["a stored row cannot be read (", what, ")"]);
-            }
-            Self::Backend(source) => {
-                return f.write_str(&joined!["the database failed: ", source.to_string()]);
-            }
-        })
+        f.write_str(&joined![self])
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn highest(
 
 /// Adds an entry at the end.
 pub(super) fn push(transaction: &Transaction<'_>, entry: &JournalEntry) -> Result<(), StoreError> {
-    let body = serde_json::to_string(entry).map_err(|error| StoreError::Backend(Box::new(error)))?;
+    let body = serde_json::to_string(entry).map_err(|error| StoreError::backend(&error.to_string()))?;
     let id = entry.command.command_id;
     let sql = "INSERT INTO journal (command_id, body) VALUES (?1, ?2)";
     transaction.execute(sql, params![id.as_uuid().as_bytes(), body])?;

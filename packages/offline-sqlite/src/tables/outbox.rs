@@ -156,5 +156,5 @@ pub(crate) fn read((body, in_flight): Stored) -> Result<OutboxCommand, StoreErro
 }
 
 fn to_json(command: &OutboxCommand) -> Result<String, StoreError> {
-    serde_json::to_string(command).map_err(|error| StoreError::Backend(Box::new(error)))
+    serde_json::to_string(command).map_err(|error| StoreError::backend(&error.to_string()))
 }

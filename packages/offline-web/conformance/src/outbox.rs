@@ -36,7 +36,7 @@ fn thrown(error: StoreError) -> JsError {
         StoreError::Closed => "Closed",
         StoreError::TooNew { .. } => "TooNew",
         StoreError::Corrupt { .. } => "Corrupt",
-        StoreError::Backend(_) => "Backend",
+        StoreError::Backend { .. } => "Backend",
     };
     JsError::new(&format!("{name}: {error}"))
 }

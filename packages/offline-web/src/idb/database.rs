@@ -11,7 +11,12 @@ use offline_protocol::{joined, write_fractions_with};
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
 
 use super::{Answer, Fold, Key, Mode, NewRow, Plan, Request, Row, Seen, Step, Store};
-use crate::{browser::fraction, ids::random_bytes, task};
+use crate::{
+    browser::fraction,
+    ids::random_bytes,
+    read::{cut, number},
+    task,
+};
 
 type OnStep = dyn FnMut(bool, List, List) -> u32;
 
@@ -65,16 +70,6 @@ extern "C" {
 /// A database of the browser. Clones share the handle.
 #[derive(Clone)]
 pub(crate) struct Database(Rc<Raw>);
-
-/// How IndexedDB failed: its exception's name, which says all that is to be known.
-#[derive(Debug, thiserror::Error)]
-struct DbError(String);
-
-impl std::fmt::Display for DbError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&joined!["IndexedDB: ", self.0])
-    }
-}
 
 impl Database {
     /// Names a database; it is opened, and made if need be, when it is first used.
@@ -182,7 +177,7 @@ impl<T: Unpin> Future for Told<T> {
 }
 
 fn no_answer() -> StoreError {
-    StoreError::Backend(Box::new(DbError("no answer".to_owned())))
+    StoreError::backend("IndexedDB: no answer")
 }
 
 /// Waits for what the driver says of an end.
@@ -193,12 +188,13 @@ async fn ended(promise: &JsValue) -> Result<(), StoreError> {
         "" => Ok(()),
         "Closed" => Err(StoreError::Closed),
         "QuotaExceededError" => Err(StoreError::Full),
-        _ => match said.strip_prefix("TooNew ").and_then(|versions| versions.split_once(' ')) {
+        _ => match said.strip_prefix("TooNew ").and_then(|versions| cut(versions, b' ')) {
             Some((found, known)) => {
-                let version = |text: &str| text.parse().unwrap_or_default();
+                let version = |text: &str| number(text).unwrap_or_default() as u32;
                 Err(StoreError::TooNew { found: version(found), known: version(known) })
             }
-            None => Err(StoreError::Backend(Box::new(DbError(said)))),
+            // Its exception's name says all that is to be known.
+            None => Err(StoreError::backend(&joined!["IndexedDB: ", said])),
         },
     }
 }

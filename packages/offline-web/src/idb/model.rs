@@ -28,8 +28,7 @@ pub(crate) struct Database {
     incarnation: u64,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the key or an id is there already")]
+/// The key or an id is there already.
 struct Constraint;
 
 impl Disk {
@@ -60,7 +59,7 @@ impl Database {
             let first = this.attempt(&scope, mode, &mut fold, false)?;
             let Some(value) = first else {
                 let second = this.attempt(&scope, mode, &mut fold, true)?;
-                return second.ok_or_else(|| StoreError::Backend(Box::new(Constraint)));
+                return second.ok_or_else(|| StoreError::backend("the key or an id is there already"));
             };
             Ok(value)
         })

@@ -11,8 +11,10 @@ mod parse;
 #[cfg(test)]
 mod tests;
 mod told;
+mod words;
 
 pub(crate) use self::{
     fields::{Fields, FromJson, read, read_list},
     parse::parse,
+    words::{cut, number, parts},
 };

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::words::number;
+
 /// How deep a text may be nested, as in serde_json.
 const DEEPEST: usize = 127;
 
@@ -197,8 +199,8 @@ impl Parser<'_> {
             }
         }
         let number = match (is_whole, negative) {
-            (true, true) => whole.parse().ok().filter(|number: &i64| *number != 0).map(Number::from),
-            (true, false) => whole.parse().ok().map(|number: u64| Number::from(number)),
+            (true, true) => number(&whole[1..]).and_then(|number| 0_i64.checked_sub_unsigned(number)).filter(|number| *number != 0).map(Number::from),
+            (true, false) => number(whole).map(Number::from),
             (false, _) => None,
         };
         let number = number.or_else(|| Number::from_f64(fraction(self.text.get(start..self.at)?)));

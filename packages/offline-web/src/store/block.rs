@@ -14,7 +14,7 @@ use offline_protocol::{CommandId, RecordKey, RecordVersion, Seq, ToJson, joined}
 use super::runs::Runs;
 use crate::{
     idb::{Index, NewRow, Plan, Request, Row, Store, Want},
-    read::{FromJson, read, read_list},
+    read::{FromJson, parts, read, read_list},
 };
 
 /// Commands in a row: enough that a burst needs few requests, few enough that one that is parked is rewritten quickly.
@@ -161,7 +161,7 @@ impl Block {
         };
         let mut start = 0;
         let mut items = Vec::with_capacity(commands.len());
-        for (line, mut command) in text.split('\n').zip(commands) {
+        for (line, mut command) in parts(&text, b'\n').zip(commands) {
             if is_numbered {
                 command.seq = Seq::new(row.key as u64).map_err(|_| CORRUPT)?;
             }
@@ -214,7 +214,7 @@ pub(super) fn delete(keys: &Runs, plan: &mut Plan) {
 
 /// One `T` a line.
 pub(super) fn read_lines<T: FromJson>(text: &str) -> Option<Vec<T>> {
-    text.split('\n').map(read).collect()
+    parts(text, b'\n').map(read).collect()
 }
 
 /// How many of these answers hold what is wanted, or all there is; else how many more rows are to be read. `first` rows were asked for at first, and

@@ -13,7 +13,10 @@ use super::{
     runs::Runs,
     sorted::Sorted,
 };
-use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
+use crate::{
+    idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want},
+    read::cut,
+};
 
 /// A flight as it is stored: the seqs of its commands, and the keys of the rows that hold them.
 struct FlightRow {
@@ -24,7 +27,7 @@ struct FlightRow {
 impl FlightRow {
     fn of(row: &Row) -> Result<Self, StoreError> {
         let parts =
-            row.text.split_once(' ').and_then(|(seqs, rows)| Runs::parse(seqs).zip(Runs::parse(rows)));
+            cut(&row.text, b' ').and_then(|(seqs, rows)| Runs::parse(seqs).zip(Runs::parse(rows)));
         let (seqs, rows) = parts.ok_or(StoreError::Corrupt { what: "flight" })?;
         Ok(Self { seqs, rows })
     }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     idb::{Answer, Index, NewRow, Plan, Request, Row, Seen, Step, Store, Want},
-    read::{Fields, FromJson, read_list},
+    read::{Fields, FromJson, cut, number, parts, read_list},
 };
 
 /// Entries in a row: enough that a large batch needs few requests, few enough that one entry is read quickly.
@@ -81,14 +81,14 @@ const CORRUPT: StoreError = StoreError::Corrupt { what: "journal entry" };
 
 /// The seqs of the settled block that a row tells of, and its lines.
 fn settled_block(row: &Row) -> Option<((i64, i64), &str)> {
-    let (head, lines) = row.text.strip_prefix('@')?.split_once('\n')?;
+    let (head, lines) = cut(row.text.strip_prefix('@')?, b'\n')?;
     Some((Runs::parse(head)?.iter().next()?, lines))
 }
 
 /// The text without its oldest lines.
 fn without(mut lines: &str, skipped: usize) -> &str {
     for _ in 0..skipped {
-        lines = lines.split_once('\n').map_or("", |(_, rest)| rest);
+        lines = cut(lines, b'\n').map_or("", |(_, rest)| rest);
     }
     lines
 }
@@ -240,8 +240,9 @@ pub(super) fn ask_highest(record: &RecordKey, plan: &mut Plan) {
 
 /// The answer to [`ask_highest`].
 pub(super) fn highest_in(row: &Row) -> Option<(CommandId, Version)> {
-    let mut parts = row.text.split(' ').skip(1);
-    let version = Version::new(parts.next()?.parse().ok()?).ok()?;
+    let mut parts = parts(&row.text, b' ');
+    let _record = parts.next();
+    let version = Version::new(number(parts.next()?)?).ok()?;
     Some((CommandId::new(parts.next()?).ok()?, version))
 }
 

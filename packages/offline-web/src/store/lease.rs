@@ -3,7 +3,10 @@ use std::time::Duration;
 use offline_core::{Fence, Lease, StoreError, Takeover, store_rules};
 use offline_protocol::{Timestamp, joined};
 
-use crate::idb::{Answer, Plan, Seen, Step, Store};
+use crate::{
+    idb::{Answer, Plan, Seen, Step, Store},
+    read::{number, parts},
+};
 
 const LEASE: &str = "lease";
 
@@ -36,11 +39,11 @@ impl LeaseRow {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, ' ');
-        let fence = parts.next()?.parse().ok()?;
+        let mut parts = parts(text, b' ');
+        let fence = number(parts.next()?)?;
         let Some(until) = parts.next() else { return Some(Self { fence, held: None }) };
-        let expires_at = Timestamp::from_millis(until.parse().ok()?);
-        let holder = parts.next()?.to_owned();
+        let expires_at = Timestamp::from_millis(i64::try_from(number(until)?).ok()?);
+        let holder = parts.rest()?.to_owned();
         Some(Self { fence, held: Some(Lease { holder, fence: Fence(fence), expires_at }) })
     }
 

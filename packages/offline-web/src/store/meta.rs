@@ -3,7 +3,10 @@ use offline_core::{Counts, Status, StoreError};
 use offline_protocol::{Part, joined};
 
 use super::{block::UNSETTLED, flight::Flights, runs::Runs};
-use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
+use crate::{
+    idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want},
+    read::{number, parts},
+};
 
 const TALLY: &str = "tally";
 
@@ -41,8 +44,8 @@ impl Tally {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split(' ');
-        let mut next = || parts.next()?.parse::<u64>().ok();
+        let mut parts = parts(text, b' ');
+        let mut next = || number(parts.next()?);
         Some(Self {
             removed: next()?,
             highest_removed: next()?,

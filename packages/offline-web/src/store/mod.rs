@@ -33,7 +33,7 @@ use offline_core::{
 };
 use offline_protocol::{CommandId, Timestamp};
 #[cfg(target_arch = "wasm32")]
-use offline_protocol::{DeviceId, UserId, WorkspaceId};
+use offline_protocol::{DeviceId, UserId, WorkspaceId, joined};
 
 #[cfg(all(any(test, fuzzing), not(target_arch = "wasm32")))]
 pub(crate) use self::fuzzed::fuzzed;
@@ -59,7 +59,7 @@ const ALL: &[Store] = &[Commands, Flights, Meta];
 impl IndexedDbStore {
     /// The store of a partition. The database is opened, and made if need be, when it is first used.
     pub fn new(workspace_id: &WorkspaceId, user_id: &UserId) -> Self {
-        Self::of(Database::new(&format!("offline-outbox:{workspace_id}:{user_id}")))
+        Self::of(Database::new(&joined!["offline-outbox:", workspace_id.as_str(), ":", user_id.as_str()]))
     }
 
     /// Opens the database and tells the id of this installation, which was made with it.

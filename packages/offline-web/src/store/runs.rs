@@ -2,6 +2,8 @@
 
 use offline_protocol::{Part, joined};
 
+use crate::read::{cut, number, parts};
+
 /// From the first to the last key, both included.
 type Run = (i64, i64);
 
@@ -13,9 +15,9 @@ impl Runs {
     /// From its text; nothing when that cannot be read, or is in no order: what is counted and deleted follows from it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut runs: Vec<Run> = Vec::new();
-        for run in text.split(',').filter(|run| !run.is_empty()) {
-            let (first, last) = run.split_once('-')?;
-            let (first, last): Run = (first.parse().ok()?, last.parse().ok()?);
+        for run in parts(text, b',').filter(|run| !run.is_empty()) {
+            let (first, last) = cut(run, b'-')?;
+            let (first, last) = (key(first)?, key(last)?);
             let before = runs.last().map_or(-1, |run| run.1);
             if first <= before || last < first || last == i64::MAX {
                 return None;
@@ -71,6 +73,10 @@ impl Runs {
         let after = self.0.partition_point(|(first, _)| *first <= key);
         after.checked_sub(1).is_some_and(|at| key <= self.0[at].1)
     }
+}
+
+fn key(text: &str) -> Option<i64> {
+    i64::try_from(number(text)?).ok()
 }
 
 /// `1-64,70-70`.
