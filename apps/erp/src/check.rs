@@ -29,11 +29,17 @@ impl Checks {
 
     /// One line of text with something to read in it, of at most `max` characters.
     pub(crate) fn text(&mut self, pointer: &str, text: &str, max: usize) {
-        if text.trim().is_empty() {
+        let (mut length, mut says_something, mut is_one_line) = (0, false, true);
+        for character in text.chars() {
+            length += 1;
+            says_something |= !character.is_whitespace();
+            is_one_line &= !character.is_control();
+        }
+        if !says_something {
             self.fail(pointer, "empty", "must not be empty");
-        } else if text.chars().count() > max {
+        } else if length > max {
             self.fail(pointer, "too-long", joined!["must have at most ", max, " characters"]);
-        } else if text.chars().any(char::is_control) {
+        } else if !is_one_line {
             self.fail(pointer, "control-character", "must be one line without control characters");
         }
     }

@@ -164,7 +164,7 @@ impl CommandHandler for InvoiceDraftCreate {
 
     fn handle(&self, _: &Context, _: &Records, payload: InvoiceDraftCreateV1) -> Result<Effect, Rejection> {
         let key = key(INVOICE, &payload.invoice_id);
-        store(key, payload.customer, payload.currency, payload.lines)
+        store(key, payload.customer, payload.currency, data(payload.lines))
     }
 }
 
@@ -200,7 +200,7 @@ impl CommandHandler for InvoiceDraftUpdate {
             key,
             payload.customer.unwrap_or(old.customer),
             payload.currency.unwrap_or(old.currency),
-            payload.lines.unwrap_or_else(|| old.lines.into_iter().map(InvoiceLine::from).collect()),
+            payload.lines.map_or(old.lines, data),
         )
     }
 }
@@ -216,15 +216,14 @@ pub(crate) fn draft(records: &Records, key: &RecordKey) -> Result<InvoiceData, R
     Err(Rejection::new(title))
 }
 
-impl From<InvoiceLineData> for InvoiceLine {
-    fn from(line: InvoiceLineData) -> Self {
-        Self {
-            description: line.description,
-            quantity: line.quantity,
-            unit_price_minor: line.unit_price_minor,
-            tax_rate_bp: line.tax_rate_bp,
-        }
+/// A client's lines as they are stored, their amounts still to be computed.
+fn data(lines: Vec<InvoiceLine>) -> Vec<InvoiceLineData> {
+    let mut all = Vec::with_capacity(lines.len());
+    for InvoiceLine { description, quantity, unit_price_minor, tax_rate_bp } in lines {
+        let (net_minor, tax_minor) = (0, 0);
+        all.push(InvoiceLineData { description, quantity, unit_price_minor, tax_rate_bp, net_minor, tax_minor });
     }
+    all
 }
 
 fn check_fields(
@@ -251,7 +250,7 @@ fn store(
     key: RecordKey,
     customer: String,
     currency: String,
-    lines: Vec<InvoiceLine>,
+    lines: Vec<InvoiceLineData>,
 ) -> Result<Effect, Rejection> {
     let totals = totals(lines)?;
     let invoice = InvoiceData {

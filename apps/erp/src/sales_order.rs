@@ -4,7 +4,7 @@ use offline_domain::{Rejection, form};
 use offline_protocol::{RecordId, UserId};
 
 use crate::{
-    invoice::{InvoiceLine, InvoiceLineData, InvoiceTax},
+    invoice::{InvoiceLineData, InvoiceTax},
     totals::totals,
 };
 
@@ -190,12 +190,14 @@ impl SalesOrderData {
 }
 
 impl SalesOrderLine {
-    fn split(self) -> (Option<RecordId>, InvoiceLine) {
-        let line = InvoiceLine {
+    fn split(self) -> (Option<RecordId>, InvoiceLineData) {
+        let line = InvoiceLineData {
             description: self.description,
             quantity: self.quantity,
             unit_price_minor: self.unit_price_minor,
             tax_rate_bp: self.tax_rate_bp,
+            net_minor: 0,
+            tax_minor: 0,
         };
         (self.product_id, line)
     }

@@ -5,7 +5,7 @@ use offline_protocol::joined;
 
 use crate::{
     check::{MAX_AMOUNT, field_error},
-    invoice::{InvoiceLine, InvoiceLineData, InvoiceTax},
+    invoice::{InvoiceLineData, InvoiceTax},
 };
 
 /// Basis points in one: a rate of 10,000 is 100 %.
@@ -21,15 +21,14 @@ pub(crate) struct Totals {
     pub(crate) total_minor: i64,
 }
 
-/// Adds the lines up. Refuses a sum beyond what JavaScript holds exactly.
+/// Adds the lines up, and computes their amounts, whatever these were before. Refuses a sum beyond what JavaScript holds exactly.
 ///
 /// Tax is rounded once for each rate, half away from zero. A line's tax is the growth of its rate's tax when the line is added, so that the lines'
 /// taxes add up to it. A line beyond 2^53 is refused as it comes, so that the sums of 1,000 lines stay below 2^63.
-pub(crate) fn totals(lines: Vec<InvoiceLine>) -> Result<Totals, Rejection> {
+pub(crate) fn totals(mut lines: Vec<InvoiceLineData>) -> Result<Totals, Rejection> {
     // In the order of the rates.
     let mut nets: Vec<(i64, i64)> = Vec::new();
-    let mut computed = Vec::with_capacity(lines.len());
-    for (index, line) in lines.into_iter().enumerate() {
+    for (index, line) in lines.iter_mut().enumerate() {
         let pointer = joined!["/lines/", index];
         let net = amount(line.quantity.checked_mul(line.unit_price_minor), &pointer)?;
         let place = nets.partition_point(|(rate, _)| *rate < line.tax_rate_bp);
@@ -40,14 +39,8 @@ pub(crate) fn totals(lines: Vec<InvoiceLine>) -> Result<Totals, Rejection> {
         let before = tax(*group, line.tax_rate_bp);
         *group = group.checked_add(net).ok_or_else(|| overflow("/lines"))?;
         let line_tax = tax(*group, line.tax_rate_bp) - before;
-        computed.push(InvoiceLineData {
-            description: line.description,
-            quantity: line.quantity,
-            unit_price_minor: line.unit_price_minor,
-            tax_rate_bp: line.tax_rate_bp,
-            net_minor: net,
-            tax_minor: amount(Some(line_tax), &pointer)?,
-        });
+        line.net_minor = net;
+        line.tax_minor = amount(Some(line_tax), &pointer)?;
     }
     let mut taxes = Vec::with_capacity(nets.len());
     let (mut net_sum, mut tax_sum) = (Some(0_i64), Some(0_i64));
@@ -63,7 +56,7 @@ pub(crate) fn totals(lines: Vec<InvoiceLine>) -> Result<Totals, Rejection> {
     }
     let (net_minor, tax_minor) = (amount(net_sum, "/lines")?, amount(tax_sum, "/lines")?);
     let total_minor = amount(Some(net_minor + tax_minor), "/lines")?;
-    Ok(Totals { lines: computed, taxes, net_minor, tax_minor, total_minor })
+    Ok(Totals { lines, taxes, net_minor, tax_minor, total_minor })
 }
 
 /// The whole units of 10,000 and the rest apart, because the product of both with the rate might not fit.
@@ -91,8 +84,9 @@ mod tests {
 
     use super::*;
 
-    fn line(quantity: i64, unit_price_minor: i64, tax_rate_bp: i64) -> InvoiceLine {
-        InvoiceLine { description: "a".into(), quantity, unit_price_minor, tax_rate_bp }
+    fn line(quantity: i64, unit_price_minor: i64, tax_rate_bp: i64) -> InvoiceLineData {
+        let (net_minor, tax_minor) = (-7, 7);
+        InvoiceLineData { description: "a".into(), quantity, unit_price_minor, tax_rate_bp, net_minor, tax_minor }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{Status, settle::UNKNOWN_DEPENDENCY};
 
 /// A command in the outbox. Its JSON is what stores keep: fields may be added with a default, never changed.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutboxCommand {
     /// Names the command for ever.
@@ -49,6 +49,32 @@ pub struct OutboxCommand {
     pub last_error: Option<Failure>,
     /// What stands on the server instead, when its status is CONFLICT.
     pub conflict: Option<Box<Conflict>>,
+}
+
+/// By hand, because a derived one is compiled again in each crate that uses it.
+impl Clone for OutboxCommand {
+    fn clone(&self) -> Self {
+        Self {
+            command_id: self.command_id,
+            workspace_id: self.workspace_id.clone(),
+            user_id: self.user_id.clone(),
+            device_id: self.device_id.clone(),
+            seq: self.seq,
+            command_type: self.command_type.clone(),
+            payload: self.payload.clone(),
+            touches: self.touches.clone(),
+            expected: self.expected,
+            depends_on: self.depends_on.clone(),
+            status: self.status,
+            attempts: self.attempts,
+            next_attempt_at: self.next_attempt_at,
+            idempotency_key: self.idempotency_key.clone(),
+            created_at: self.created_at,
+            client_trace_id: self.client_trace_id.clone(),
+            last_error: self.last_error.clone(),
+            conflict: self.conflict.clone(),
+        }
+    }
 }
 
 impl OutboxCommand {

@@ -136,7 +136,7 @@ impl Lanes {
 
 /// As no command is named: the id of a command has no slash.
 fn record(key: &RecordKey) -> String {
-    [key.kind.as_str(), "/", key.id.as_str()].concat()
+    joined![key.kind.as_str(), "/", key.id.as_str()]
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What `browser.js` does for the engine.
 
+use offline_protocol::joined;
 use wasm_bindgen::{JsValue, prelude::*};
 
 use crate::task::Answer;
@@ -84,7 +85,7 @@ pub(crate) fn fraction(number: f64) -> String {
     }
     // The sign of zero is lost there.
     let sign = if number == 0.0 && number.is_sign_negative() { "-" } else { "" };
-    [sign, &text, ".0"].concat()
+    joined![sign, text, ".0"]
 }
 
 /// Lets the page do whatever else it has to do, once. Timers wait longer than that, in tabs that nobody sees very much longer.

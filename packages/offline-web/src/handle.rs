@@ -147,7 +147,7 @@ struct Life {
 impl Open {
     fn new(options: Options, device_id: DeviceId, store: IndexedDbStore, host: EngineHost) -> Self {
         let Options { workspace_id, user_id, base_url } = options;
-        let name = ["offline:", workspace_id.as_str(), ":", user_id.as_str()].concat();
+        let name = joined!["offline:", workspace_id.as_str(), ":", user_id.as_str()];
         let holder = joined![BrowserIds.uuid(BrowserClock.now())];
         let mut config = EngineConfig::new(workspace_id, user_id, device_id, holder);
         // Without locks, on pages that are not secure, the lease alone decides.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use offline_core::{Clock, Engine, Heard, Listener, Notice, Signal, SyncStatus};
-use offline_protocol::{Json, ToJson};
+use offline_protocol::{Json, ToJson, joined};
 use wasm_bindgen::prelude::Closure;
 
 use crate::{
@@ -70,7 +70,7 @@ impl Message {
 
 /// A state as the page wants it: the value's JSON object with its kind in front.
 fn state(kind: &str, fields: &str) -> String {
-    ["{\"kind\":\"", kind, "\",", fields.strip_prefix('{').unwrap_or("}")].concat()
+    joined!["{\"kind\":\"", kind, "\",", fields.strip_prefix('{').unwrap_or("}")]
 }
 
 /// One tab's part: tells its page, and the other tabs where the browser lets tabs talk.

@@ -1,7 +1,7 @@
 use std::{rc::Rc, time::Duration};
 
 use offline_core::{BoxFuture, Transport, TransportError};
-use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, ToJson};
+use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, ToJson, joined};
 use wasm_bindgen::{JsCast, prelude::*};
 
 use crate::{
@@ -52,13 +52,13 @@ impl FetchTransport {
     async fn authorization(&self) -> Result<String, TransportError> {
         // A page that cannot say who is signed in is as good as offline: nothing has left the device.
         let token = self.host.token().await.ok_or(TransportError::Offline)?;
-        Ok(["Bearer ", &token.ok_or(TransportError::Unauthorized)?].concat())
+        Ok(joined!["Bearer ", token.ok_or(TransportError::Unauthorized)?])
     }
 
     /// Without a body it is a GET, for which nobody has to be signed in. The body of a 200 of our server; else the class of what came instead.
     async fn exchange(&self, path: &str, authorization: &str, body: &str) -> Result<String, TransportError> {
         let patience = PATIENCE_MILLIS + body.len() as f64 * MILLIS_A_BYTE;
-        let url = [&self.base_url, "/sync/", path].concat();
+        let url = joined![self.base_url, "/sync/", path];
         let running = Running::exchange(&url, (PROTOCOL_HEADER, PROTOCOL), authorization, body, patience);
         let answer: Answer = running.answer().await.unchecked_into();
         Err(match answer.status() {

@@ -171,6 +171,15 @@ impl Block {
         Ok(Self { key: row.key, items, text })
     }
 
+    /// Reads rows.
+    pub(super) fn all(rows: &mut dyn Iterator<Item = &Row>) -> Result<Vec<Self>, StoreError> {
+        let mut all = Vec::new();
+        for row in rows {
+            all.push(Self::of(row)?);
+        }
+        Ok(all)
+    }
+
     /// Its commands with their JSON.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&mut Item, &str)> {
         let text = &self.text;
@@ -214,7 +223,11 @@ pub(super) fn delete(keys: &Runs, plan: &mut Plan) {
 
 /// One `T` a line.
 pub(super) fn read_lines<T: FromJson>(text: &str) -> Option<Vec<T>> {
-    parts(text, b'\n').map(read).collect()
+    let mut all = Vec::new();
+    for line in parts(text, b'\n') {
+        all.push(read(line)?);
+    }
+    Some(all)
 }
 
 /// How many of these answers hold what is wanted, or all there is; else how many more rows are to be read. `first` rows were asked for at first, and

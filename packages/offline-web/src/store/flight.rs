@@ -44,7 +44,11 @@ impl Flights {
 
     /// The answer to [`Flights::ask`].
     pub(super) fn of(answer: &Answer) -> Result<Self, StoreError> {
-        Ok(Self(answer.iter().map(FlightRow::of).collect::<Result<_, _>>()?))
+        let mut all = Vec::new();
+        for row in answer {
+            all.push(FlightRow::of(row)?);
+        }
+        Ok(Self(all))
     }
 
     /// The command, IN_FLIGHT if it is in one of these.
@@ -88,7 +92,7 @@ pub(super) fn take_off(
     let mut memory = memory.look();
     if !rest.is_empty() || !memory.holds(tally.edits, &wanted) {
         let Some((rows, _)) = rows_of_ids(&flight.commands, rest, plan) else { return Ok(Step::More) };
-        let blocks = tally.unsettled(rows).map(Block::of).collect::<Result<_, _>>()?;
+        let blocks = Block::all(&mut tally.unsettled(rows))?;
         memory.keep(tally.edits, blocks);
     }
     let (mut taken, mut seqs, mut rows) = (Vec::new(), Runs::default(), Runs::default());
@@ -133,7 +137,7 @@ pub(super) fn settle(
     }
     let blocks = match known {
         Some(blocks) => blocks,
-        None => rest.iter().flatten().map(Block::of).collect::<Result<_, _>>()?,
+        None => Block::all(&mut rest.iter().flatten())?,
     };
     let changes = settlement.changes.iter().map(|(id, change)| (*id, change)).collect();
     let (flight, entries) = (Flights(vec![flight]), Entries::default());
@@ -171,11 +175,13 @@ impl<'a> Landing<'a> {
     /// Leaves a block where it is when all its commands were applied, and the server has told of no record that they do not touch: by these they
     /// are found. False when it is to be rewritten.
     fn leave(&mut self, block: &Block) -> bool {
-        let applied = |item: &Item| match self.change(item) {
-            Some(Change::Applied(applied)) if item.touches(&applied.versions) => Some(applied),
-            _ => None,
-        };
-        let Some(applied) = block.items.iter().map(applied).collect::<Option<Vec<_>>>() else { return false };
+        let mut applied = Vec::new();
+        for item in &block.items {
+            match self.change(item) {
+                Some(Change::Applied(change)) if item.touches(&change.versions) => applied.push(change),
+                _ => return false,
+            }
+        }
         self.entries.block(block, &applied, self.at);
         for item in &block.items {
             self.tally.remove(item.seq.get(), Status::InFlight);

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     idb::{Answer, Index, NewRow, Plan, Request, Row, Seen, Step, Store, Want},
-    read::{Fields, FromJson, cut, number, parts, read_list},
+    read::{Fields, FromJson, cut, number, parts, read, read_list},
 };
 
 /// Entries in a row: enough that a large batch needs few requests, few enough that one entry is read quickly.
@@ -111,7 +111,11 @@ pub(super) fn entries(
         return Ok(Vec::new());
     }
     let Some(((_, key), _)) = block else {
-        return Ok(read_lines::<Line>(lines).ok_or(CORRUPT)?.into_iter().map(|line| line.0).collect());
+        let mut entries = Vec::new();
+        for line in parts(lines, b'\n') {
+            entries.push(read::<Line>(line).ok_or(CORRUPT)?.0);
+        }
+        return Ok(entries);
     };
     let block = blocks.iter().flatten().find(|block| block.key == key).ok_or(CORRUPT)?;
     let mut verdicts = read_lines::<Verdict>(lines).ok_or(CORRUPT)?.into_iter().peekable();
@@ -152,7 +156,7 @@ impl Entries {
     pub(super) fn applied(&mut self, item: &Item, line: &str, applied: &Applied, settled_at: Timestamp) {
         let said = said(item, applied, settled_at);
         let fields = said.strip_prefix('{').unwrap_or_default();
-        self.add(item.id, &applied.versions, &["{\"command\":", line, ",", fields].concat());
+        self.add(item.id, &applied.versions, &joined!["{\"command\":", line, ",", fields]);
     }
 
     /// Adds the entries of a block that stays where it is.
@@ -315,8 +319,8 @@ fn of_ids(
         blocks.iter().for_each(|block| ask_verdicts(block.key, plan));
         return Ok(Step::More);
     }
-    let known = by_command(rows.into_iter().chain(verdicts.iter().flatten()), &[blocks])?;
-    Ok(Step::Done(ids.iter().filter_map(|id| known.get(id).cloned()).collect()))
+    let mut known = by_command(rows.into_iter().chain(verdicts.iter().flatten()), &[blocks])?;
+    Ok(Step::Done(ids.iter().filter_map(|id| known.take(id)).collect()))
 }
 
 /// Answers [`offline_core::OutboxStore::prune_journal`].

@@ -32,12 +32,12 @@ pub(super) fn resolve(resolve: &Resolve, seen: &Seen<'_>, plan: &mut Plan) -> Re
     let Some((rows, _)) = rows_of_ids(&ids, rest, plan) else { return Ok(Step::More) };
     let tally = Tally::of(tally)?;
     let flights = Flights::of(flights)?;
-    let rows: Vec<_> = tally.unsettled(rows).collect();
+    let blocks = Block::all(&mut tally.unsettled(rows))?;
     let mut decision = Decision { resolve, tally, entries: Entries::default(), refused: false, left: ids };
     let mut gone = Runs::default();
-    for row in rows {
+    for block in blocks {
         let mut decide = |item: &mut Item, line: &str| decision.fate(item, line, &flights);
-        Block::of(row)?.rewrite(&mut decide, &mut gone, plan)?;
+        block.rewrite(&mut decide, &mut gone, plan)?;
     }
     let Decision { mut tally, entries, refused, left, .. } = decision;
     if refused || !left.is_empty() {

@@ -23,6 +23,10 @@ impl<K: Ord, V> Sorted<K, V> {
         self.find(key).ok().map(|place| &self.0[place].1)
     }
 
+    pub(super) fn take(&mut self, key: &K) -> Option<V> {
+        self.find(key).ok().map(|place| self.0.remove(place).1)
+    }
+
     /// Where a key is, or is to be. Called, so that it is compiled once for each kind of map.
     #[inline(never)]
     fn find(&self, key: &K) -> Result<usize, usize> {
