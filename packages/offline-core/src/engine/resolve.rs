@@ -183,9 +183,13 @@ fn rebase(behind: &OutboxCommand, gone: &OutboxCommand) -> Option<Rebase> {
         Some(Expected::After(id)) if id == gone.command_id => inherited(behind, gone),
         other => other,
     };
-    let kept = behind.depends_on.iter().filter(|id| **id != gone.command_id);
-    let added = gone.depends_on.iter().filter(|id| !behind.depends_on.contains(id));
-    let depends_on = kept.chain(added).copied().collect();
+    let mut depends_on = behind.depends_on.clone();
+    depends_on.retain(|id| *id != gone.command_id);
+    for id in &gone.depends_on {
+        if !behind.depends_on.contains(id) {
+            depends_on.push(*id);
+        }
+    }
     Some(Rebase { command_id: behind.command_id, expected, depends_on })
 }
 

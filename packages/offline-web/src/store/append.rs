@@ -12,7 +12,7 @@ use super::{
     meta::Tally,
     sorted::Sorted,
 };
-use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
+use crate::idb::{Answer, Index, Plan, Seen, Step, Store, Want};
 
 /// After how many rows the page gets a turn, so that a burst does not freeze it.
 const ROWS_PER_TURN: usize = 4;
@@ -91,12 +91,11 @@ impl Append {
         }
         let Some((rows, _)) = rows_of_ids(&ids, rest, plan) else { return Ok(false) };
         // What a settled block holds is known by the block.
-        let (blocks, journal): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(|row| row.key > 0);
-        let mut known = journal::by_command(journal.into_iter(), &[])?;
+        let mut known = journal::by_command(&mut rows.iter().copied(), &[])?;
         for (id, entry) in known.iter_mut() {
             self.known.insert(*id, (Place::At(entry.command.seq), entry.command.expected));
         }
-        for row in blocks {
+        for row in rows.into_iter().filter(|row| row.key > 0) {
             for (item, line) in Block::of(row)?.iter_mut() {
                 self.known.insert(item.id, (Place::At(item.seq), item.take(line)?.expected));
             }

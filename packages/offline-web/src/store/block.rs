@@ -125,7 +125,7 @@ impl Item {
     /// Takes the command out, `line` being its JSON.
     pub(super) fn take(&mut self, line: &str) -> Result<OutboxCommand, StoreError> {
         if let Some(command) = self.command.take() {
-            self.touches.clone_from(&command.touches);
+            self.touches = command.touches.clone();
             return Ok(command);
         }
         let mut command: OutboxCommand = read(line).ok_or(CORRUPT)?;

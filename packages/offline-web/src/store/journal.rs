@@ -251,8 +251,8 @@ pub(super) fn highest_in(row: &Row) -> Option<(CommandId, Version)> {
 }
 
 /// The entries of rows of the journal by command; `blocks` are the settled ones.
-pub(super) fn by_command<'r>(
-    rows: impl Iterator<Item = &'r Row>,
+pub(super) fn by_command(
+    rows: &mut dyn Iterator<Item = &Row>,
     blocks: &[Vec<Row>],
 ) -> Result<Sorted<CommandId, JournalEntry>, StoreError> {
     let mut found = Sorted::new();
@@ -319,7 +319,7 @@ fn of_ids(
         blocks.iter().for_each(|block| ask_verdicts(block.key, plan));
         return Ok(Step::More);
     }
-    let mut known = by_command(rows.into_iter().chain(verdicts.iter().flatten()), &[blocks])?;
+    let mut known = by_command(&mut rows.into_iter().chain(verdicts.iter().flatten()), &[blocks])?;
     Ok(Step::Done(ids.iter().filter_map(|id| known.take(id)).collect()))
 }
 

@@ -68,23 +68,24 @@ impl List {
             }
             OutboxQuery::Ids(ids) => {
                 let Some((rows, _)) = rows_of_ids(ids, rest, plan) else { return Ok(Step::More) };
-                all(tally.unsettled(rows), &flights)?
+                all(&mut tally.unsettled(rows), &flights)?
             }
-            _ => all(tally.unsettled(rest.iter().flatten()), &flights)?,
+            _ => all(&mut tally.unsettled(rest.iter().flatten()), &flights)?,
         };
-        match &self.query {
-            OutboxQuery::Ids(ids) => {
-                let wanted: Sorted<_, ()> = ids.iter().map(|id| (*id, ())).collect();
-                commands.retain(|command| wanted.get(&command.command_id).is_some());
-            }
-            OutboxQuery::Record(key) => commands.retain(|command| command.touches.contains(key)),
-            _ => commands.retain(|command| command.status.is_parked()),
-        }
+        let wanted: Sorted<_, ()> = match &self.query {
+            OutboxQuery::Ids(ids) => ids.iter().map(|id| (*id, ())).collect(),
+            _ => Sorted::new(),
+        };
+        commands.retain(|command| match &self.query {
+            OutboxQuery::Ids(_) => wanted.get(&command.command_id).is_some(),
+            OutboxQuery::Record(key) => command.touches.contains(key),
+            _ => command.status.is_parked(),
+        });
         Ok(Step::Done(commands))
     }
 }
 
-fn all<'r>(rows: impl Iterator<Item = &'r Row>, flights: &Flights) -> Result<Vec<OutboxCommand>, StoreError> {
+fn all(rows: &mut dyn Iterator<Item = &Row>, flights: &Flights) -> Result<Vec<OutboxCommand>, StoreError> {
     let mut commands = Vec::new();
     for row in rows {
         for (item, line) in Block::of(row)?.iter_mut() {
