@@ -179,11 +179,13 @@ fn no_object() -> FieldError {
 
 /// Every client takes `.` and `..` out of a path, so nobody could ask for the record. One that was made before this rule stays what it is.
 fn no_path(payload: &Value, key: &RecordKey) -> FieldError {
-    let named = payload.as_object().into_iter().flatten();
-    let field =
-        named.filter(|(_, value)| value.as_str() == Some(key.id.as_str())).map(|(name, _)| name).next();
+    let mut pointer = String::new();
+    if let Some(fields) = payload.as_object() {
+        let field = fields.iter().find(|(_, value)| value.as_str() == Some(key.id.as_str()));
+        pointer = field.map_or(pointer, |(name, _)| joined!["/", name]);
+    }
     FieldError {
-        pointer: field.map_or_else(String::new, |name| joined!["/", name]),
+        pointer,
         code: "no-path".into(),
         message: "must not be . or .., which no path can name".into(),
     }

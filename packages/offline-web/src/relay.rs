@@ -7,7 +7,7 @@ use std::{
 };
 
 use offline_core::{Clock, Engine, Heard, Listener, Notice, Signal, SyncStatus};
-use offline_protocol::{Json, ToJson, joined};
+use offline_protocol::{CommandId, Json, ToJson, joined};
 use wasm_bindgen::prelude::Closure;
 
 use crate::{
@@ -44,27 +44,30 @@ struct Message {
 
 impl Message {
     fn of(notice: &Notice) -> Self {
-        let (kind, text) = match notice {
-            Notice::Event(event) => (EVENT, event.to_text()),
-            Notice::Changed { command_ids } => {
-                let mut json = Json::default();
-                json.object();
-                json.field("kind", CHANGED);
-                json.field("commandIds", command_ids);
-                json.end_object();
-                (CHANGED, json.into_text())
-            }
-            Notice::Status(status) => (STATUS, status.to_text()),
-            Notice::Connectivity(connectivity) => (CONNECTIVITY, connectivity.to_text()),
-            Notice::Signal { signal } => {
-                let mut json = Json::default();
-                json.object();
-                json.field(SIGNAL, signal);
-                json.end_object();
-                (SIGNAL, json.into_text())
-            }
-        };
-        Self { kind, text }
+        match notice {
+            Notice::Event(event) => Self { kind: EVENT, text: event.to_text() },
+            Notice::Changed { command_ids } => Self::changed(command_ids),
+            Notice::Status(status) => Self { kind: STATUS, text: status.to_text() },
+            Notice::Connectivity(connectivity) => Self { kind: CONNECTIVITY, text: connectivity.to_text() },
+            Notice::Signal { signal } => Self::signal(*signal),
+        }
+    }
+
+    fn changed(command_ids: &[CommandId]) -> Self {
+        let mut json = Json::default();
+        json.object();
+        json.field("kind", CHANGED);
+        json.field("commandIds", command_ids);
+        json.end_object();
+        Self { kind: CHANGED, text: json.into_text() }
+    }
+
+    fn signal(signal: Signal) -> Self {
+        let mut json = Json::default();
+        json.object();
+        json.field(SIGNAL, &signal);
+        json.end_object();
+        Self { kind: SIGNAL, text: json.into_text() }
     }
 }
 
@@ -218,8 +221,8 @@ impl Relay {
     fn hear(&self, kind: &str, text: &str) {
         if self.alone.replace(false) {
             // What was not told while there was nobody to hear it.
-            self.add(&Message::of(&Notice::Changed { command_ids: Vec::new() }));
-            self.add(&Message::of(&Notice::Signal { signal: Signal::Enqueued }));
+            self.add(&Message::changed(&[]));
+            self.add(&Message::signal(Signal::Enqueued));
             self.say_how_things_are();
         }
         if self.follow(kind, text).is_some() {
@@ -250,8 +253,8 @@ impl Relay {
     fn say_how_things_are(&self) -> Option<()> {
         let status = self.engine.status();
         if status.leader {
-            self.add(&Message::of(&Notice::Status(status)));
-            self.add(&Message::of(&Notice::Connectivity(self.engine.connectivity())));
+            self.add(&Message { kind: STATUS, text: status.to_text() });
+            self.add(&Message { kind: CONNECTIVITY, text: self.engine.connectivity().to_text() });
         } else {
             self.add(&Message { kind: HERE, text: String::new() });
         }
