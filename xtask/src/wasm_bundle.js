@@ -5,10 +5,29 @@ const { readFileSync, rmSync, writeFileSync } = require('node:fs');
 
 const named = (file) => `${dir}/${file}`;
 
+const PASS_STRING = `function passStringToWasm0(text, malloc) {
+    const bytes = cachedTextEncoder.encode(text);
+    const at = malloc(WASM_VECTOR_LEN = bytes.length, 1) >>> 0;
+    getUint8ArrayMemory0().set(bytes, at);
+    return at;
+}
+`;
+
+/** The code with another block at its outermost level in place of the one that begins like this. */
+function withBlock(code, beginning, block) {
+  const from = code.indexOf(`\n${beginning}`) + 1;
+  const to = code.indexOf('\n}\n', from) + 3;
+  if (from === 0 || to === 2) throw new Error(`the glue does not look as it did: it has no \`${beginning}\``);
+  return code.slice(0, from) + block + code.slice(to);
+}
+
 import('rolldown').then(async ({ rolldown }) => {
   const [glue, types, input] = [named(`${name}.js`), named(`${name}.d.ts`), named('entry.js')];
+  // Every browser that has WebAssembly of today has `encodeInto`, and one way to pass a text is enough.
+  let code = withBlock(readFileSync(glue, 'utf8'), "if (!('encodeInto' in ", '');
+  code = withBlock(code, 'function passStringToWasm0(', PASS_STRING);
   // Parts of the glue that the entry puts to its own use.
-  writeFileSync(glue, `${readFileSync(glue, 'utf8')}\nexport { __wbg_finalize_init, __wbg_get_imports };\n`);
+  writeFileSync(glue, `${code}\nexport { __wbg_finalize_init, __wbg_get_imports };\n`);
   writeFileSync(input, entry);
   const bundle = await rolldown({ input });
   const { output } = await bundle.generate({ minify: true });
