@@ -221,7 +221,14 @@ fn data(lines: Vec<InvoiceLine>) -> Vec<InvoiceLineData> {
     let mut all = Vec::with_capacity(lines.len());
     for InvoiceLine { description, quantity, unit_price_minor, tax_rate_bp } in lines {
         let (net_minor, tax_minor) = (0, 0);
-        all.push(InvoiceLineData { description, quantity, unit_price_minor, tax_rate_bp, net_minor, tax_minor });
+        all.push(InvoiceLineData {
+            description,
+            quantity,
+            unit_price_minor,
+            tax_rate_bp,
+            net_minor,
+            tax_minor,
+        });
     }
     all
 }

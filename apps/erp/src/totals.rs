@@ -86,7 +86,14 @@ mod tests {
 
     fn line(quantity: i64, unit_price_minor: i64, tax_rate_bp: i64) -> InvoiceLineData {
         let (net_minor, tax_minor) = (-7, 7);
-        InvoiceLineData { description: "a".into(), quantity, unit_price_minor, tax_rate_bp, net_minor, tax_minor }
+        InvoiceLineData {
+            description: "a".into(),
+            quantity,
+            unit_price_minor,
+            tax_rate_bp,
+            net_minor,
+            tax_minor,
+        }
     }
 
     #[test]

@@ -59,7 +59,8 @@ pub fn is_date(text: &str) -> bool {
 fn day(text: &[u8]) -> Option<(i64, i64, i64)> {
     let [year @ .., b'-', m, n, b'-', d, e] = text else { return None };
     let (year, month, day) = (digits(year)?, digits(&[*m, *n])?, digits(&[*d, *e])?);
-    let valid = text.len() == 10 && (1..=12).contains(&month) && (1..=days_of_month(year, month)).contains(&day);
+    let valid =
+        text.len() == 10 && (1..=12).contains(&month) && (1..=days_of_month(year, month)).contains(&day);
     valid.then_some((year, month, day))
 }
 

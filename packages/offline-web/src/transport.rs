@@ -1,7 +1,9 @@
 use std::{rc::Rc, time::Duration};
 
 use offline_core::{BoxFuture, Transport, TransportError};
-use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, ToJson, joined};
+use offline_protocol::{
+    Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, ToJson, joined,
+};
 use wasm_bindgen::{JsCast, prelude::*};
 
 use crate::{

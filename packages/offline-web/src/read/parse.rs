@@ -199,7 +199,10 @@ impl Parser<'_> {
             }
         }
         let number = match (is_whole, negative) {
-            (true, true) => number(&whole[1..]).and_then(|number| 0_i64.checked_sub_unsigned(number)).filter(|number| *number != 0).map(Number::from),
+            (true, true) => number(&whole[1..])
+                .and_then(|number| 0_i64.checked_sub_unsigned(number))
+                .filter(|number| *number != 0)
+                .map(Number::from),
             (true, false) => number(whole).map(Number::from),
             (false, _) => None,
         };

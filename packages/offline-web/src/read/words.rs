@@ -75,6 +75,9 @@ mod tests {
     #[test]
     fn what_is_left_has_its_separators() {
         let mut parts = parts("1 2 a b", b' ');
-        assert_eq!((parts.next(), parts.next(), parts.rest(), parts.next()), (Some("1"), Some("2"), Some("a b"), None));
+        assert_eq!(
+            (parts.next(), parts.next(), parts.rest(), parts.next()),
+            (Some("1"), Some("2"), Some("a b"), None)
+        );
     }
 }

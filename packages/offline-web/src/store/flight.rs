@@ -26,8 +26,7 @@ struct FlightRow {
 
 impl FlightRow {
     fn of(row: &Row) -> Result<Self, StoreError> {
-        let parts =
-            cut(&row.text, b' ').and_then(|(seqs, rows)| Runs::parse(seqs).zip(Runs::parse(rows)));
+        let parts = cut(&row.text, b' ').and_then(|(seqs, rows)| Runs::parse(seqs).zip(Runs::parse(rows)));
         let (seqs, rows) = parts.ok_or(StoreError::Corrupt { what: "flight" })?;
         Ok(Self { seqs, rows })
     }
