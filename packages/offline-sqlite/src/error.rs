@@ -19,6 +19,7 @@ impl From<WriterError> for StoreError {
 }
 
 /// What SQLite says, in the words of the port.
+#[expect(clippy::needless_pass_by_value, reason = "so it is what `map_err` takes")]
 pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
     let broken = matches!(
         error.sqlite_error_code(),
