@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -93,11 +93,18 @@ impl Outbox {
         }
     }
 
-    /// Its lease is given back, so that the next one need not wait for it.
-    async fn close(self) {
+    /// Its lease is given back, so that the next one need not wait for it; and the database is closed, so that the next one's time is not that of copying
+    /// the log back.
+    async fn close(self, folder: &Path) {
         self.engine.close();
-        if let Some(run) = self.run {
+        let Self { engine, run, .. } = self;
+        if let Some(run) = run {
             run.await.unwrap();
+        }
+        drop(engine);
+        let has_log = |file: &Path| file.extension().is_some_and(|name| name.to_string_lossy().ends_with("-wal"));
+        while std::fs::read_dir(folder).unwrap().any(|file| has_log(&file.unwrap().path())) {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -183,11 +190,11 @@ async fn round(many: usize) -> [(f64, f64); 4] {
     (EACH..EACH + many).for_each(|number| insert(&connection, number));
     connection.execute_batch("COMMIT").unwrap();
     let burst_plain = millis(since);
-    outbox.close().await;
+    outbox.close(ours.path()).await;
 
     let start = start(ours.path(), (EACH + many) as u64).await;
     let empty = tempfile::tempdir().unwrap();
-    Outbox::open(empty.path(), NetworkVerdict::Offline).close().await;
+    Outbox::open(empty.path(), NetworkVerdict::Offline).close(empty.path()).await;
     let start_empty = self::start(empty.path(), 0).await;
 
     let mut outbox = Outbox::open(ours.path(), NetworkVerdict::Online);
@@ -196,7 +203,7 @@ async fn round(many: usize) -> [(f64, f64); 4] {
     outbox.until(0).await;
     let flush = millis(since);
     println!("  flush: {} requests", outbox.transport.0.load(Ordering::Relaxed));
-    outbox.close().await;
+    outbox.close(ours.path()).await;
     let since = Instant::now();
     flush_plain(&connection);
     let flush_plain = millis(since);
@@ -214,7 +221,7 @@ async fn start(folder: &Path, unsettled: u64) -> f64 {
     outbox.start();
     outbox.until(unsettled).await;
     let time = millis(since);
-    outbox.close().await;
+    outbox.close(folder).await;
     time
 }
 
