@@ -70,3 +70,20 @@ test('a refused command shows the reason, holds what depends on it, and lets the
   const record = (await server.records('acme', 'expense')).find(({ id }) => id === refused);
   expect(record).toMatchObject({ version: 2, data: { amountMinor: 500, state: 'submitted' } });
 });
+
+test('what was refused for one cause is sent again by one click', async ({ ana, server, wire }) => {
+  wire.fault = 'forbidden';
+  for (const name of ['Bread', 'Rolls', 'Coffee']) await ana.newExpense(name, '3.00');
+  await ana.open('sync');
+  await expect(ana.commands('failed')).toHaveCount(3);
+  await expect(ana.page.getByRole('main')).toContainText('The server refused 3 changes');
+  // The cause is still there: they are refused again, and none is lost.
+  await ana.page.getByRole('button', { name: 'Retry all' }).click();
+  await expect(ana.page.getByText('3 changes back in line to be sent.')).toBeVisible();
+  await expect(ana.commands('failed')).toHaveCount(3);
+
+  wire.fault = 'none';
+  await ana.page.getByRole('button', { name: 'Retry all' }).click();
+  await ana.everythingSynced();
+  expect(await server.records('acme', 'expense')).toHaveLength(3);
+});

@@ -9,7 +9,7 @@
 export function handle(ask) {
   /** @param {number} number */
   const call = (number) => (text = '', /** @type {string | undefined} */ more = undefined) => ask(number, text, more);
-  // The numbers are those of `handle.rs`.
+  // The numbers are those of `calls.rs`.
   const [wipe, overlay] = [call(7), call(9)];
   return {
     enqueue: call(0),

@@ -8,24 +8,20 @@ use std::{
 };
 
 use offline_core::{
-    Bell, BoxFuture, Clock, Dependants, Election, Engine, EngineConfig, EngineError, EnqueueRequest, Ids,
-    JournalEntry, JournalQuery, OutboxEntry, OutboxQuery, Ports, Signal, Unsynced, overlay,
+    Bell, BoxFuture, Clock, Election, Engine, EngineConfig, EngineError, Ids, Ports, Signal, overlay,
 };
 use offline_domain::Registry;
-use offline_protocol::{
-    CommandId, DeviceId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq, ToJson, UserId,
-    WorkspaceId, joined,
-};
-use serde_json::Value;
+use offline_protocol::{DeviceId, ProblemCode, ToJson, UserId, WorkspaceId, joined};
 use wasm_bindgen::{JsValue, prelude::*};
 
 use crate::{
     BrowserClock, BrowserIds, BrowserNetwork, IndexedDbStore,
     browser::has_locks,
+    calls::{Call, FREE, HINT, OVERLAY, SIGNED_IN, Shown, not_readable},
     error::PublicError,
     host::EngineHost,
     leadership::Leadership,
-    read::{Fields, FromJson, parse, read},
+    read::{Fields, FromJson, read},
     relay::Relay,
     task::{promised, spawn},
     transport::FetchTransport,
@@ -61,34 +57,6 @@ impl FromJson for Options {
             user_id: fields.named("userId"),
             base_url: fields.text("baseUrl").to_owned(),
         }
-    }
-}
-
-impl FromJson for OutboxQuery {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        match fields.text("by") {
-            "seq" => Self::Seq {
-                after: Seq::new(fields.number("after")).ok(),
-                limit: fields.number("limit") as usize,
-            },
-            "ids" => Self::Ids(fields.names("ids")),
-            "record" => Self::Record(RecordKey::new(fields.named("kind"), fields.named("id"))),
-            by => {
-                if by != "parked" {
-                    fields.misfit();
-                }
-                Self::Parked
-            }
-        }
-    }
-}
-
-impl FromJson for JournalQuery {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        if fields.has("ids") {
-            return Self::Ids(fields.names("ids"));
-        }
-        Self::Latest { limit: fields.maybe_number("limit").map_or(usize::MAX, |limit| limit as usize) }
     }
 }
 
@@ -267,87 +235,8 @@ async fn run(engine: Engine, life: Rc<Life>) {
     life.bell.ring();
 }
 
-/// What is asked of an open partition; JSON, if there is an answer.
-enum Call {
-    Enqueue(EnqueueRequest),
-    List(OutboxQuery),
-    Journal(JournalQuery),
-    SyncNow,
-    Retry(CommandId, Option<Value>),
-    BlastRadius(CommandId),
-    Discard(CommandId, Option<Dependants>),
-    Wipe(Unsynced),
-    Close,
-}
-
 type Answer = Option<String>;
-
-// The calls by number that are no `Call`; the others are in `Call::of`.
-const OVERLAY: u32 = 9;
-const SIGNED_IN: u32 = 10;
-const HINT: u32 = 11;
-const FREE: u32 = 12;
-
-impl Call {
-    fn of(call: u32, text: &str, more: Option<&str>) -> Result<Self, PublicError> {
-        Ok(match call {
-            0 => {
-                let message = "The command has a missing, malformed or unknown field.";
-                let unreadable = || PublicError::invalid(ProblemCode::InvalidCommand, message);
-                Self::Enqueue(read(text).ok_or_else(unreadable)?)
-            }
-            1 => Self::List(read(text).ok_or_else(not_readable)?),
-            2 => Self::Journal(read(text).ok_or_else(not_readable)?),
-            3 => Self::SyncNow,
-            4 => {
-                let payload = more.map(|payload| parse(payload).ok_or_else(not_readable)).transpose()?;
-                Self::Retry(named(text)?, payload)
-            }
-            5 => Self::BlastRadius(named(text)?),
-            6 => {
-                let dependants = match more {
-                    None => None,
-                    Some("discard") => Some(Dependants::Discard),
-                    Some("keep") => Some(Dependants::Keep),
-                    Some(_) => return Err(not_readable()),
-                };
-                Self::Discard(named(text)?, dependants)
-            }
-            7 => Self::Wipe(if text == "lose" { Unsynced::Lose } else { Unsynced::Keep }),
-            8 => Self::Close,
-            _ => return Err(not_readable()),
-        })
-    }
-}
-
-/// What `overlay` is asked with.
-struct Shown {
-    kind: RecordKind,
-    records: Vec<RecordSnapshot>,
-    entries: Vec<OutboxEntry>,
-    journal: Vec<JournalEntry>,
-}
-
-impl FromJson for Shown {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        Self {
-            kind: fields.named("kind"),
-            records: fields.objects("records"),
-            entries: fields.objects("entries"),
-            journal: fields.objects("journal"),
-        }
-    }
-}
 
 fn text<T: ToJson>(value: &T) -> Answer {
     Some(value.to_text())
-}
-
-fn not_readable() -> PublicError {
-    PublicError::invalid(ProblemCode::InvalidRequest, "The engine was asked in a form that it does not know.")
-}
-
-fn named(command_id: &str) -> Result<CommandId, PublicError> {
-    let unknown = |_| PublicError::from(offline_core::EngineError::NotFound);
-    CommandId::new(command_id).map_err(unknown)
 }

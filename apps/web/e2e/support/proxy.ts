@@ -11,6 +11,8 @@ export type Fault =
   | 'captive-portal'
   /** Batches are answered 401 and do not reach the server. */
   | 'unauthorized'
+  /** Every command is refused for who sends it, and does not reach the server. */
+  | 'forbidden'
   /** Nothing is answered and the connection is closed. */
   | 'unplugged';
 
@@ -89,6 +91,12 @@ export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
     if (fault === 'unauthorized' && isBatch) {
       outgoing.writeHead(401, { 'content-type': 'application/problem+json', 'sync-protocol': '1' });
       outgoing.end('{"type":"urn:offline:problem:unauthorized","code":"unauthorized","title":"Sign in","status":401}');
+      return;
+    }
+    if (fault === 'forbidden' && isBatch) {
+      const problem = { type: 'urn:offline:problem:forbidden', code: 'forbidden', title: 'Not allowed to do this', status: 403 };
+      outgoing.writeHead(200, { 'content-type': 'application/json', 'sync-protocol': '1' });
+      outgoing.end(JSON.stringify({ outcomes: batch.map(({ commandId }) => ({ commandId, status: 'rejected', problem })) }));
       return;
     }
     const upstream = request(

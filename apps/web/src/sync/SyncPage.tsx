@@ -10,6 +10,7 @@ import { toast } from '../ui/toasts.tsx';
 import { changes, unsynced } from './describe.ts';
 import { Journal } from './Journal.tsx';
 import { OutboxTable } from './OutboxTable.tsx';
+import { RetryAll } from './RetryAll.tsx';
 import { SyncSummary } from './SyncSummary.tsx';
 
 type View = 'waiting' | 'synced';
@@ -67,6 +68,7 @@ export function SyncPage() {
         </EmptyState>
       ) : (
         <>
+          <RetryAll entries={entries} />
           <OutboxTable entries={entries} nameOf={nameOf} />
           {truncated && <p className="page-status">The oldest {entries.length.toLocaleString()} are shown.</p>}
         </>
