@@ -4,7 +4,7 @@ use std::{io::Read as _, time::Duration};
 
 use axum::{
     body::{Body, Bytes, HttpBody as _},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderName, header},
 };
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
@@ -74,19 +74,25 @@ async fn read(mut body: Body, limit: usize) -> Result<Option<Vec<u8>>, axum::Err
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-    });
-    if json { Ok(()) } else { Err(unsupported("The body must be application/json")) }
+    let json = |kind: &str| kind.trim().eq_ignore_ascii_case("application/json");
+    let stated = only(headers, &header::CONTENT_TYPE)?.and_then(|value| value.split(';').next());
+    if stated.is_some_and(json) { Ok(()) } else { Err(unsupported("The body must be application/json")) }
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
-    match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim()) {
+    match only(headers, &header::CONTENT_ENCODING)?.map(str::trim) {
         None => Ok(false),
         Some(encoding) if encoding.eq_ignore_ascii_case("identity") => Ok(false),
         Some(encoding) if encoding.eq_ignore_ascii_case("gzip") => Ok(true),
         Some(_) => Err(unsupported("The body may be compressed with gzip only")),
     }
+}
+
+/// The one value of a header; with two of them, two readers of one request could see two different bodies.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?"));
+    let value = values.next();
+    if values.next().is_some() { Err(unsupported("The header stands there twice")) } else { Ok(value) }
 }
 
 fn unpack(bytes: &[u8], limits: &Limits) -> Result<Bytes, Problem> {

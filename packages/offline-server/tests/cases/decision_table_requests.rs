@@ -261,6 +261,11 @@ async fn row_29_what_is_not_the_json_we_know_is_refused_as_a_whole() {
     let plain = server.client.post(format!("{}/sync/commands", server.url)).bearer_auth(&token);
     let typed = plain.header("content-type", "text/plain").body(item(&create)).send().await.unwrap();
     assert_problem(typed, 415, "unsupported-media-type").await;
+    for (name, value) in [("content-type", "text/plain"), ("content-encoding", "gzip")] {
+        let twice = server.post(&token).header("content-encoding", "identity").header(name, value);
+        let twice = twice.body(item(&create)).send().await.unwrap();
+        assert_problem(twice, 415, "unsupported-media-type").await;
+    }
     let brotli = server.post(&token).header("content-encoding", "br").body("x").send().await.unwrap();
     assert_problem(brotli, 415, "unsupported-media-type").await;
     assert_eq!(server.count("receipt").await, 0);
