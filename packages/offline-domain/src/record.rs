@@ -75,6 +75,15 @@ impl Records {
     }
 }
 
+impl IntoIterator for Records {
+    type Item = (RecordKey, Record);
+    type IntoIter = std::vec::IntoIter<(RecordKey, Record)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl FromIterator<(RecordKey, Record)> for Records {
     fn from_iter<I: IntoIterator<Item = (RecordKey, Record)>>(records: I) -> Self {
         let mut all = Self::new();

@@ -115,12 +115,20 @@ impl Registry {
 
     /// Checks a command's type and payload, and derives what it touches. Nothing is executed.
     pub fn prepare(&self, command_type: &CommandType, payload: &Value) -> Result<Prepared, CommandError> {
+        self.prepare_owned(command_type, payload.clone())
+    }
+
+    /// As [`Registry::prepare`], for a payload that nobody needs any more.
+    pub fn prepare_owned(
+        &self,
+        command_type: &CommandType,
+        mut payload: Value,
+    ) -> Result<Prepared, CommandError> {
         let invalid = |errors| CommandError::InvalidPayload { command_type: command_type.clone(), errors };
-        if self.accepts(command_type) && is_deeper_than(payload, MAX_PAYLOAD_DEPTH) {
+        let mut meaning = self.meaning(command_type);
+        if meaning.is_some() && is_deeper_than(&payload, MAX_PAYLOAD_DEPTH) {
             return Err(invalid(vec![too_deep()]));
         }
-        let mut meaning = self.meaning(command_type);
-        let mut payload = payload.clone();
         while let Some(Meaning::Upcast(to, upcast)) = meaning {
             payload = upcast(payload).map_err(invalid)?;
             meaning = self.meaning(to);

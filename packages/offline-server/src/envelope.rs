@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     fold::{Item, Ready, Refused},
-    item::{peek_id, read_command},
+    item::{peek_id, read_command, read_plain},
     json::{JsonError, read_item},
 };
 
@@ -55,6 +55,10 @@ fn read_one(
     registry: &Registry,
     workspace: Option<&WorkspaceId>,
 ) -> Result<Item, Problem> {
+    let fits = text.len() <= limits.max_item_bytes as usize;
+    if fits && let Some(command) = read_plain(text) {
+        return Ok(judge(command, registry, workspace));
+    }
     let refused =
         |command_id, problem| Ok(Item::Refused(Box::new(Refused { command_id, command: None, problem })));
     let value = match read_item(text) {
@@ -68,7 +72,7 @@ fn read_one(
             return refused(peek_id(text), problem);
         }
     };
-    if text.len() > limits.max_item_bytes as usize {
+    if !fits {
         let problem = Problem::new(ProblemCode::CommandTooLarge, 413, "The command is too large")
             .with_detail(format!("at most {} bytes", limits.max_item_bytes));
         return refused(peek_id(text), problem);
@@ -81,7 +85,7 @@ fn read_one(
 }
 
 /// What can be said about a command before anything is loaded.
-pub(crate) fn judge(command: Command, registry: &Registry, workspace: Option<&WorkspaceId>) -> Item {
+pub(crate) fn judge(mut command: Command, registry: &Registry, workspace: Option<&WorkspaceId>) -> Item {
     let refused = |command: Command, problem| {
         let command_id: CommandId = command.command_id;
         Item::Refused(Box::new(Refused { command_id: Some(command_id), command: Some(command), problem }))
@@ -93,12 +97,11 @@ pub(crate) fn judge(command: Command, registry: &Registry, workspace: Option<&Wo
     if foreign {
         return refused(command, workspace_not_found());
     }
-    match registry.prepare(&command.command_type, &command.payload) {
-        Ok(prepared) => {
-            let fingerprint =
-                Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref());
-            Item::Ready(Box::new(Ready { command, prepared, fingerprint }))
-        }
+    let fingerprint = Fingerprint::of(&command.command_type, &command.payload, command.expected.as_ref());
+    // From here on it is what it means that counts.
+    let payload = std::mem::take(&mut command.payload);
+    match registry.prepare_owned(&command.command_type, payload) {
+        Ok(prepared) => Item::Ready(Box::new(Ready { command, prepared, fingerprint })),
         Err(error) => {
             let mut problem = error.into_problem();
             if problem.code == ProblemCode::UnknownCommandType {

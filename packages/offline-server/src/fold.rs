@@ -14,7 +14,7 @@
 //! A verdict of state (applied, conflict, a rule's refusal) becomes a receipt. Trouble, and what the command alone is to blame for, does not.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -22,8 +22,8 @@ use std::{
 
 use offline_domain::{ConflictPolicy, Context, Effect, Execution, Prepared, Record, execute};
 use offline_protocol::{
-    ChangeSeq, Command, CommandId, Conflict, ConflictReason, Expected, FieldError, Fingerprint, Problem,
-    ProblemCode, RecordKey, RecordVersion, Retention, Timestamp, Verdict, Version,
+    ChangeSeq, Command, CommandId, Conflict, ConflictReason, Expected, FieldError, Fingerprint,
+    IdempotencyKey, Problem, ProblemCode, RecordKey, RecordVersion, Retention, Timestamp, Verdict, Version,
 };
 use serde_json::Value;
 
@@ -117,9 +117,11 @@ impl Fold for BatchFold {
             batch: Arc::clone(&self.0),
             seq: loaded.change_seq.unwrap_or(ChangeSeq::FIRST),
             state: loaded,
+            keys: HashMap::new(),
+            applied: HashMap::new(),
             blocked_commands: HashMap::new(),
             blocked_records: HashMap::new(),
-            written: BTreeMap::new(),
+            written: HashMap::new(),
             verdicts: Vec::with_capacity(self.0.items.len()),
             changes: Changes::default(),
         };
@@ -150,14 +152,17 @@ impl From<Verdict> for Judged {
 
 struct Judge {
     batch: Arc<Batch>,
-    /// What was loaded, and on top of it what this batch did so far.
+    /// What was loaded, and on top of it the records that this batch has written so far.
     state: Loaded,
+    /// The places of this batch's own receipts among its changes, by key, and by command where it was applied.
+    keys: HashMap<IdempotencyKey, usize>,
+    applied: HashMap<CommandId, usize>,
     seq: ChangeSeq,
     /// What was not applied in this batch, with the command at the root of it.
     blocked_commands: HashMap<CommandId, CommandId>,
     blocked_records: HashMap<RecordKey, CommandId>,
-    /// The place of each written record's last change. In the order of the keys: so a database writes them with fewer steps.
-    written: BTreeMap<RecordKey, ChangeSeq>,
+    /// The place of each written record's last change.
+    written: HashMap<RecordKey, ChangeSeq>,
     /// Of the items so far.
     verdicts: Vec<Verdict>,
     changes: Changes,
@@ -201,13 +206,26 @@ impl Judge {
     }
 
     fn finish(mut self) -> Folded {
-        let state = &self.state;
-        let stored = |(key, change_seq): (RecordKey, ChangeSeq)| {
-            let record = state.records.get(&key)?.clone();
+        let written = self.written;
+        let stored = |(key, record): (RecordKey, Record)| {
+            let change_seq = *written.get(&key)?;
             Some(StoredRecord { key, record, change_seq })
         };
-        self.changes.records = self.written.into_iter().filter_map(stored).collect();
+        // In the order of their keys: so a database writes them with fewer steps.
+        self.changes.records = self.state.records.into_iter().filter_map(stored).collect();
         Folded { verdicts: self.verdicts, changes: self.changes }
+    }
+
+    /// The receipt of a key.
+    fn receipt(&self, key: &IdempotencyKey) -> Option<&Receipt> {
+        let own = self.keys.get(key).map(|place| &self.changes.receipts[*place]);
+        own.or_else(|| self.state.receipts.get(key))
+    }
+
+    /// The receipt of a command that was applied.
+    fn applied(&self, id: CommandId) -> Option<&Receipt> {
+        let own = self.applied.get(&id).map(|place| &self.changes.receipts[*place]);
+        own.or_else(|| self.state.applied.get(&id))
     }
 
     /// Takes the verdict on an item; what was not applied is in the way of what depends on it.
@@ -260,11 +278,7 @@ impl Judge {
     /// The answer to what has been judged before, under this key or (applied) under another one.
     fn known(&self, ready: &Ready) -> Option<Verdict> {
         let command = &ready.command;
-        let receipt = self
-            .state
-            .receipts
-            .get(&command.idempotency_key)
-            .or_else(|| self.state.applied.get(&command.command_id))?;
+        let receipt = self.receipt(&command.idempotency_key).or_else(|| self.applied(command.command_id))?;
         if receipt.fingerprint != ready.fingerprint {
             return Some(rejected(
                 Problem::new(
@@ -301,7 +315,7 @@ impl Judge {
     /// The unapplied command that this one has to wait for.
     fn in_the_way(&self, ready: &Ready) -> Option<CommandId> {
         let unapplied = predecessors(&ready.command)
-            .find(|id| !self.state.applied.contains_key(id))
+            .find(|id| self.applied(*id).is_none())
             .map(|id| self.blocked_commands.get(&id).copied().unwrap_or(id));
         // What waits for this very command must not keep it from being judged.
         let itself = ready.command.command_id;
@@ -327,7 +341,7 @@ impl Judge {
             (true, Some(Expected::After(id))) => {
                 let produced = || {
                     let first = &ready.prepared.touches().first()?.key;
-                    self.state.applied.get(&id)?.verdict.version_of(first)
+                    self.applied(id)?.verdict.version_of(first)
                 };
                 produced().map(Some).ok_or_else(|| {
                     Problem::new(ProblemCode::InvalidCommand, 422, "The item is not a command").with_errors(
@@ -426,10 +440,11 @@ impl Judge {
             result,
             received_at: self.batch.now,
         };
+        let place = self.changes.receipts.len();
         if matches!(receipt.verdict, StoredVerdict::Applied { .. }) {
-            self.state.applied.insert(receipt.command_id, receipt.clone());
+            self.applied.insert(receipt.command_id, place);
         }
-        self.state.receipts.insert(receipt.idempotency_key.clone(), receipt.clone());
+        self.keys.insert(receipt.idempotency_key.clone(), place);
         self.changes.receipts.push(receipt);
     }
 

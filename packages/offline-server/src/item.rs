@@ -7,6 +7,8 @@ use offline_protocol::{
 };
 use serde_json::{Map, Value};
 
+use crate::json::StrictField;
+
 /// Why an item is not a command.
 #[derive(Debug)]
 pub(crate) struct InvalidItem {
@@ -29,6 +31,48 @@ const FIELDS: [&str; 11] = [
     "expected",
     "dependsOn",
 ];
+
+/// A command as almost all are. Has the fields of [`Command`].
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Plain {
+    command_id: CommandId,
+    workspace_id: WorkspaceId,
+    device_id: DeviceId,
+    seq: Seq,
+    #[serde(rename = "type")]
+    command_type: CommandType,
+    payload: StrictField,
+    idempotency_key: IdempotencyKey,
+    created_at: Timestamp,
+    client_trace_id: TraceId,
+    expected: Option<Expected>,
+    #[serde(default)]
+    depends_on: Vec<CommandId>,
+}
+
+/// Reads a command in one go, in half of the time of [`read_command`], which has to say what is wrong with one for which this has no answer.
+pub(crate) fn read_plain(text: &str) -> Option<Command> {
+    let plain: Plain = serde_json::from_str(text).ok()?;
+    let id = plain.command_id;
+    let circular = plain.expected == Some(Expected::After(id)) || plain.depends_on.contains(&id);
+    if circular || plain.depends_on.len() > MAX_INHERITED_DEPENDS_ON {
+        return None;
+    }
+    Some(Command {
+        command_id: id,
+        workspace_id: plain.workspace_id,
+        device_id: plain.device_id,
+        seq: plain.seq,
+        command_type: plain.command_type,
+        payload: plain.payload.0,
+        idempotency_key: plain.idempotency_key,
+        created_at: plain.created_at,
+        client_trace_id: plain.client_trace_id,
+        expected: plain.expected,
+        depends_on: plain.depends_on,
+    })
+}
 
 /// Reads a command; names every field that is at fault, by a pointer into the item, and never repeats a value.
 pub(crate) fn read_command(item: Value) -> Result<Command, Box<InvalidItem>> {
@@ -186,9 +230,11 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::json::read_item;
 
     fn item() -> Value {
         json!({
@@ -267,6 +313,68 @@ mod tests {
         }
         for nonsense in [json!(null), json!([]), json!("x"), json!(1)] {
             assert_eq!(read_command(nonsense).unwrap_err().problem.errors[0].code, "object-required");
+        }
+    }
+
+    /// What a field may hold that is meant to be something else.
+    fn odd() -> impl Strategy<Value = String> {
+        let texts = [
+            "null",
+            "true",
+            "0",
+            "1",
+            "-0",
+            "1.0",
+            "1e2",
+            "9007199254740991",
+            "9007199254740992",
+            "1e999",
+            "\"\"",
+            "\"x\"",
+            "\"a b\"",
+            "\"\\ud800\"",
+            "[]",
+            "{}",
+            "[1]",
+            "{\"a\":1,\"a\":2}",
+            "{\"version\":4}",
+            "{\"version\":4,\"after\":\"x\"}",
+            "{\"version\":4,\"version\":4}",
+            "{\"version\":null}",
+            "{\"after\":\"01890a5d-ac96-774b-bcce-b302099a8057\"}",
+            "{\"after\":\"01890a5d-ac96-774b-bcce-b302099a8059\"}",
+            "\"01890A5D-AC96-774B-BCCE-B302099A8059\"",
+            "\"01890a5dac96774bbcceb302099a8059\"",
+            "[\"01890a5d-ac96-774b-bcce-b302099a8057\"]",
+            "[\"01890a5d-ac96-774b-bcce-b302099a8059\",null]",
+            "\"2026-11-22T18:00:00Z\"",
+            "\"2026-11-22T18:00:00.000+01:00\"",
+            "\"NOTE_V1\"",
+            "\"note\"",
+        ];
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let deep = (60..70_usize).prop_map(nested);
+        prop_oneof![8 => prop::sample::select(texts.map(String::from).to_vec()), 1 => deep]
+    }
+
+    proptest! {
+        #[test]
+        fn a_command_is_read_in_one_go_if_and_only_if_nothing_is_wrong_with_it(
+            changes in prop::collection::vec((0..FIELDS.len() + 2, prop::option::of(odd())), 0..3),
+            again in prop::option::of(0..FIELDS.len()),
+        ) {
+            let mut fields: Vec<(String, String)> =
+                item().as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+            for (field, value) in changes {
+                let name = ["another", "touches"].iter().chain(&FIELDS).nth(field).unwrap();
+                fields.retain(|(known, _)| known != name);
+                fields.extend(value.map(|value| ((*name).to_owned(), value)));
+            }
+            fields.extend(again.and_then(|field| fields.get(field).cloned()));
+            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            let text = format!("{{{}}}", fields.join(","));
+            let read = read_item(&text).ok().and_then(|value| read_command(value).ok());
+            prop_assert_eq!(read_plain(&text), read, "{}", text);
         }
     }
 }

@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Serialize,
+    de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Number, Value};
 
 /// The deepest nesting of a command. The item itself is the first level.
@@ -11,6 +14,11 @@ const MAX_DEPTH: usize = 64;
 
 /// Stands in the message of an error that condemns the whole body; no text of a request can get in there.
 const STRUCTURE: &str = "the JSON has a key twice or is nested too deeply";
+
+/// The text of a value as a row holds it. `Value::to_string` is slower by half.
+pub(crate) fn json_text<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("BUG: values with text keys alone always serialize")
+}
 
 /// Why an item is not JSON as the protocol wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +44,15 @@ struct Strict(Value);
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         StrictSeed { depth: 0 }.deserialize(deserializer).map(Self)
+    }
+}
+
+/// A field of an item, as strict as the item.
+pub(crate) struct StrictField(pub(crate) Value);
+
+impl<'de> Deserialize<'de> for StrictField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        StrictSeed { depth: 1 }.deserialize(deserializer).map(Self)
     }
 }
 

@@ -128,11 +128,15 @@ impl Groups {
             let mut known = rows::begin(&client, workspace, works).await?;
             let mut writes = Writes::default();
             let mut results = Vec::with_capacity(works.len());
-            for work in works {
+            for (place, work) in works.iter().enumerate() {
                 let loaded = known.loaded(work);
                 results.push(match fold(&client, work, loaded).await? {
                     Some(folded) => {
-                        known.absorb(work.membership.user_id(), folded.changes, &mut writes);
+                        let user = work.membership.user_id();
+                        if place + 1 < works.len() {
+                            known.absorb(user, &folded.changes);
+                        }
+                        writes.add(user, folded.changes);
                         Ok(folded.verdicts)
                     }
                     None => Err(StoreError::Backend("the fold panicked".into())),
@@ -141,10 +145,11 @@ impl Groups {
             if writes.is_empty() {
                 client.batch_execute("ROLLBACK").await?;
             } else {
-                rows::commit(&client, workspace, known.change_seq, &writes).await?;
-                if !writes.log.is_empty() {
-                    self.hub.tell(workspace, known.change_seq);
-                    self.notices.send(workspace, known.change_seq);
+                let written = writes.change_seq();
+                rows::commit(&client, workspace, written.unwrap_or(known.change_seq), &writes).await?;
+                if let Some(place) = written {
+                    self.hub.tell(workspace, place);
+                    self.notices.send(workspace, place);
                 }
             }
             Ok(results)

@@ -46,27 +46,35 @@ impl Known {
         loaded
     }
 
-    /// Takes up what a batch of this user changed.
-    pub(crate) fn absorb(&mut self, user: &UserId, changes: Changes, writes: &mut Writes) {
-        for receipt in changes.receipts {
+    /// Takes up what a batch of this user changed, for those behind it.
+    pub(crate) fn absorb(&mut self, user: &UserId, changes: &Changes) {
+        for receipt in &changes.receipts {
             if matches!(receipt.verdict, StoredVerdict::Applied { .. }) {
                 self.applied.insert((user.clone(), receipt.command_id), receipt.clone());
             }
             self.receipts.insert((user.clone(), receipt.idempotency_key.clone()), receipt.clone());
-            writes.receipts.push((user.clone(), receipt));
         }
-        for stored in changes.records {
+        for stored in &changes.records {
             self.records.insert(stored.key.clone(), stored.record.clone());
-            writes.records.insert(stored.key.clone(), stored);
         }
-        for change in changes.log {
+        if let Some(change) = changes.log.last() {
             self.change_seq = change.seq;
-            writes.log.push((user.clone(), change));
         }
     }
 }
 
 impl Writes {
+    pub(crate) fn add(&mut self, user: &UserId, changes: Changes) {
+        self.receipts.extend(changes.receipts.into_iter().map(|receipt| (user.clone(), receipt)));
+        self.records.extend(changes.records.into_iter().map(|stored| (stored.key.clone(), stored)));
+        self.log.extend(changes.log.into_iter().map(|change| (user.clone(), change)));
+    }
+
+    /// The place of the last change.
+    pub(crate) fn change_seq(&self) -> Option<ChangeSeq> {
+        self.log.last().map(|(_, change)| change.seq)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.receipts.is_empty() && self.records.is_empty() && self.log.is_empty()
     }

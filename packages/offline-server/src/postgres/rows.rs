@@ -15,7 +15,7 @@ use tokio_postgres::{
     types::{FromSql, ToSql},
 };
 
-use crate::{Page, PageQuery, Receipt, Role, StoreError, Work};
+use crate::{Page, PageQuery, Receipt, Role, StoreError, Work, json::json_text};
 
 use super::{
     failure::Failure,
@@ -219,9 +219,8 @@ columns!(ReceiptColumns<'a> of receipts: |(user, receipt)| {
     commands: &'a uuid::Uuid = receipt.command_id.as_uuid(),
     fingerprints: &'a [u8] = &receipt.fingerprint.0,
     statuses: &'static str = receipt.verdict.status(),
-    verdicts: String = serde_json::to_string(&receipt.verdict)
-        .expect("BUG: a verdict has only text keys and always serializes"),
-    results: Option<String> = (!receipt.result.is_null()).then(|| receipt.result.to_string()),
+    verdicts: String = json_text(&receipt.verdict),
+    results: Option<String> = (!receipt.result.is_null()).then(|| json_text(&receipt.result)),
     received_at: i64 = receipt.received_at.as_millis(),
 });
 
@@ -229,7 +228,7 @@ columns!(RecordColumns<'a> of records: |(key, stored)| {
     kinds: &'a str = key.kind.as_str(),
     ids: &'a str = key.id.as_str(),
     versions: i64 = integer(stored.record.version.get()),
-    data: Option<String> = stored.record.data.as_ref().map(Value::to_string),
+    data: Option<String> = stored.record.data.as_ref().map(json_text),
     updated_by: &'a str = stored.record.updated_by.as_str(),
     updated_at: i64 = stored.record.updated_at.as_millis(),
     change_seqs: i64 = integer(stored.change_seq.get()),

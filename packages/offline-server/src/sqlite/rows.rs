@@ -8,7 +8,9 @@ use offline_protocol::{
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
-use crate::{Changes, Loaded, Membership, Page, PageQuery, Receipt, Role, StoreError, Wanted};
+use crate::{
+    Changes, Loaded, Membership, Page, PageQuery, Receipt, Role, StoreError, Wanted, json::json_text,
+};
 
 use super::connection::store_error;
 
@@ -171,7 +173,7 @@ pub(crate) fn store(
                 key.kind.as_str(),
                 key.id.as_str(),
                 integer(record.version.get()),
-                record.data.as_ref().map(Value::to_string),
+                record.data.as_ref().map(json_text),
                 record.updated_by.as_str(),
                 record.updated_at.as_millis(),
                 integer(stored.change_seq.get()),
@@ -215,9 +217,8 @@ fn insert_receipt(
     user: &str,
     receipt: &Receipt,
 ) -> Result<(), StoreError> {
-    let verdict = serde_json::to_string(&receipt.verdict)
-        .expect("BUG: a verdict has only text keys and always serializes");
-    let result = (!receipt.result.is_null()).then(|| receipt.result.to_string());
+    let verdict = json_text(&receipt.verdict);
+    let result = (!receipt.result.is_null()).then(|| json_text(&receipt.result));
     connection
         .prepare_cached(
             "INSERT INTO receipt (workspace_id, user_id, idempotency_key, command_id, fingerprint, status, \
