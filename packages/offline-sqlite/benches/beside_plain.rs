@@ -102,7 +102,8 @@ impl Outbox {
             run.await.unwrap();
         }
         drop(engine);
-        let has_log = |file: &Path| file.extension().is_some_and(|name| name.to_string_lossy().ends_with("-wal"));
+        let has_log =
+            |file: &Path| file.extension().is_some_and(|name| name.to_string_lossy().ends_with("-wal"));
         while std::fs::read_dir(folder).unwrap().any(|file| has_log(&file.unwrap().path())) {
             std::thread::sleep(Duration::from_millis(1));
         }
