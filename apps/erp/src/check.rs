@@ -79,7 +79,7 @@ impl Checks {
 
     /// A short name that becomes part of a record's id: 1 to 32 of `a-z`, `0-9`, `-` and `_`, the first a letter or digit.
     pub(crate) fn code(&mut self, pointer: &str, text: &str) {
-        if text.len() > MAX_CODE || RecordKind::new(text).is_err() {
+        if text.len() > MAX_CODE || RecordKind::of(text).is_none() {
             let message = "must be 1 to 32 characters of a-z, 0-9, - and _, the first a letter or digit";
             self.fail(pointer, "invalid-code", message);
         }
@@ -149,18 +149,18 @@ where
 
 /// The key of a record whose id is a code and another id. A code has no colon, so that no two pairs come to the same.
 pub(crate) fn pair_key(kind: &str, code: &str, id: &RecordId) -> RecordKey {
-    let pair = RecordId::new(format!("{code}:{id}")).expect("BUG: both parts have been checked");
+    let pair = RecordId::of(&joined![code, ":", id]).expect("BUG: both parts have been checked");
     key(kind, &pair)
 }
 
 /// The key of a record whose id is a code.
 pub(crate) fn code_key(kind: &str, code: &str) -> RecordKey {
-    key(kind, &RecordId::new(code).expect("BUG: a code that has been checked is an id"))
+    key(kind, &RecordId::of(code).expect("BUG: a code that has been checked is an id"))
 }
 
 /// The key of the record `id` of a kind that this crate names.
 pub(crate) fn key(kind: &str, id: &RecordId) -> RecordKey {
-    RecordKey::new(RecordKind::new(kind).expect("BUG: this crate's kinds are valid"), id.clone())
+    RecordKey::new(RecordKind::of(kind).expect("BUG: this crate's kinds are valid"), id.clone())
 }
 
 /// The codes of ISO 4217, one behind the other. A library's lookup would be five times this in what a browser loads; the tests hold the two

@@ -85,14 +85,14 @@ impl<'a> Place<'a> {
     }
 
     /// A checked text. `stand_in` passes the check.
-    pub fn checked<T, E>(&self, check: fn(&str) -> Result<T, E>, stand_in: &str) -> T {
+    pub fn checked<T>(&self, check: fn(&str) -> Option<T>, stand_in: &str) -> T {
         let text = self.text().unwrap_or(stand_in);
         check(text)
-            .or_else(|_| {
+            .or_else(|| {
                 self.fail("invalid", "is not valid");
                 check(stand_in)
             })
-            .unwrap_or_else(|_| unreachable!("BUG: the stand-in passes the check"))
+            .unwrap_or_else(|| unreachable!("BUG: the stand-in passes the check"))
     }
 
     /// One of some names, as its place among them; the first when it is none.
@@ -188,7 +188,7 @@ macro_rules! names {
     ($($name:ident),*) => {$(
         impl Form for $name {
             fn read(place: Place<'_>) -> Self {
-                place.checked(|text| Self::new(text), "x")
+                place.checked(Self::of, "x")
             }
 
             fn to_json(&self) -> Value {

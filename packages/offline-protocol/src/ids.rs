@@ -21,7 +21,12 @@ impl CommandId {
 
     /// Reads the hyphenated form, 36 characters.
     pub fn new(text: impl AsRef<str>) -> Result<Self, ValueError> {
-        hyphenated(text.as_ref()).map(Self).ok_or(ValueError::Uuid { what: "a command id" })
+        Self::of(text.as_ref()).ok_or(ValueError::Uuid { what: "a command id" })
+    }
+
+    /// The same where nobody asks what is wrong.
+    pub fn of(text: &str) -> Option<Self> {
+        hyphenated(text).map(Self)
     }
 
     /// The UUID.

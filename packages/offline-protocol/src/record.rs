@@ -13,7 +13,7 @@ text_type!(
 text_type!(
     /// Names a record within its workspace and kind. Made by the client; new ones are neither `.` nor `..`.
     RecordId, "a record id", "1 to 128 visible ASCII characters without /, ? and #",
-    |text| visible_ascii(text, 128) && !text.contains(['/', '?', '#'])
+    |text| visible_ascii(text, 128) && !text.bytes().any(|byte| matches!(byte, b'/' | b'?' | b'#'))
 );
 
 impl RecordId {

@@ -15,13 +15,13 @@ macro_rules! text_type {
         impl $name {
             #[doc = concat!("Checks `text`: ", $rule, ".")]
             pub fn new(text: impl AsRef<str>) -> Result<Self, $crate::ValueError> {
-                let text = text.as_ref();
+                Self::of(text.as_ref()).ok_or($crate::ValueError::Text { what: $what, rule: $rule })
+            }
+
+            /// The same where nobody asks what is wrong.
+            pub fn of(text: &str) -> Option<Self> {
                 let check: fn(&str) -> bool = $check;
-                if check(text) {
-                    Ok(Self(text.into()))
-                } else {
-                    Err($crate::ValueError::Text { what: $what, rule: $rule })
-                }
+                if check(text) { Some(Self(text.into())) } else { None }
             }
 
             /// The text itself.
@@ -76,9 +76,17 @@ macro_rules! number_type {
         impl $name {
             #[doc = concat!("Checks the range: from ", stringify!($min), " to 2^53 - 1.")]
             pub const fn new(value: u64) -> Result<Self, $crate::ValueError> {
+                match Self::of(value) {
+                    Some(number) => Ok(number),
+                    None => Err($crate::ValueError::Number { what: $what, min: $min }),
+                }
+            }
+
+            /// The same where nobody asks what is wrong.
+            pub const fn of(value: u64) -> Option<Self> {
                 match value {
-                    $min..=$crate::text::MAX_SAFE_INTEGER => Ok(Self(value)),
-                    _ => Err($crate::ValueError::Number { what: $what, min: $min }),
+                    $min..=$crate::text::MAX_SAFE_INTEGER => Some(Self(value)),
+                    _ => None,
                 }
             }
 

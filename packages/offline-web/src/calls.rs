@@ -87,17 +87,15 @@ pub(crate) fn not_readable() -> PublicError {
 }
 
 fn named(command_id: &str) -> Result<CommandId, PublicError> {
-    let unknown = |_| PublicError::from(EngineError::NotFound);
-    CommandId::new(command_id).map_err(unknown)
+    CommandId::of(command_id).ok_or_else(|| EngineError::NotFound.into())
 }
 
 impl FromJson for OutboxQuery {
     fn from_json(fields: &Fields<'_>) -> Self {
         match fields.text("by") {
-            "seq" => Self::Seq {
-                after: Seq::new(fields.number("after")).ok(),
-                limit: fields.number("limit") as usize,
-            },
+            "seq" => {
+                Self::Seq { after: Seq::of(fields.number("after")), limit: fields.number("limit") as usize }
+            }
             "ids" => Self::Ids(fields.names("ids")),
             "record" => Self::Record(RecordKey::new(fields.named("kind"), fields.named("id"))),
             by => {

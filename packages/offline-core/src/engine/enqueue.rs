@@ -165,7 +165,7 @@ impl Inner {
 
     pub(super) fn new_key(&self, now: Timestamp) -> IdempotencyKey {
         let key = joined![self.ports.ids.uuid(now)];
-        IdempotencyKey::new(key).expect("BUG: a UUID is visible ASCII")
+        IdempotencyKey::of(&key).expect("BUG: a UUID is visible ASCII")
     }
 
     /// A command after one that never comes would wait for ever.
@@ -192,7 +192,7 @@ impl Inner {
 
 fn trace_id(uuid: uuid::Uuid) -> TraceId {
     let digits: String = joined![uuid].chars().filter(|digit| *digit != '-').collect();
-    TraceId::new(digits).expect("BUG: a UUID is visible ASCII")
+    TraceId::of(&digits).expect("BUG: a UUID is visible ASCII")
 }
 
 /// How many bytes the command takes on the wire.

@@ -84,7 +84,7 @@ impl Inner {
         first: Option<Seq>,
         visit: &'a mut Visit<'_>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let mut after = first.and_then(|seq| Seq::new(seq.get() - 1).ok());
+        let mut after = first.and_then(|seq| Seq::of(seq.get() - 1));
         Box::pin(async move {
             loop {
                 let page = self.ports.outbox.list(OutboxQuery::Seq { after, limit: PAGE }).await?;

@@ -17,7 +17,7 @@ impl FromJson for OutboxCommand {
             workspace_id: fields.named("workspaceId"),
             user_id: fields.named("userId"),
             device_id: fields.named("deviceId"),
-            seq: fields.checked("seq", Seq::new),
+            seq: fields.checked("seq", Seq::of),
             command_type: fields.named("type"),
             payload: fields.value("payload"),
             touches: fields.objects("touches"),
@@ -49,7 +49,7 @@ impl FromJson for Form {
             Self(Expected::After(fields.named("after")))
         } else {
             fields.only(&["version"]);
-            Self(Expected::Version(fields.checked("version", Version::new)))
+            Self(Expected::Version(fields.checked("version", Version::of)))
         }
     }
 }
@@ -110,8 +110,8 @@ impl FromJson for Conflict {
             id: fields.named("id"),
             expected_version: fields
                 .maybe("expectedVersion")
-                .map(|_| fields.checked("expectedVersion", Version::new)),
-            server_version: fields.checked("serverVersion", Version::new),
+                .map(|_| fields.checked("expectedVersion", Version::of)),
+            server_version: fields.checked("serverVersion", Version::of),
             server_snapshot: fields.maybe("serverSnapshot").cloned(),
             changed_by: fields.named("changedBy"),
             changed_at: fields.named("changedAt"),
@@ -135,7 +135,7 @@ impl FromJson for JournalOutcome {
         match fields.text("kind") {
             "applied" => Self::Applied {
                 versions: fields.objects("versions"),
-                change_seq: fields.checked("changeSeq", ChangeSeq::new),
+                change_seq: fields.checked("changeSeq", ChangeSeq::of),
                 replayed: fields.flag("replayed"),
             },
             kind => {
@@ -153,7 +153,7 @@ impl FromJson for RecordVersion {
         Self {
             kind: fields.named("kind"),
             id: fields.named("id"),
-            version: fields.checked("version", Version::new),
+            version: fields.checked("version", Version::of),
         }
     }
 }
@@ -162,7 +162,7 @@ impl FromJson for RecordSnapshot {
     fn from_json(fields: &Fields<'_>) -> Self {
         Self {
             id: fields.named("id"),
-            version: fields.checked("version", Version::new),
+            version: fields.checked("version", Version::of),
             data: fields.value("data"),
             updated_at: fields.named("updatedAt"),
             updated_by: fields.named("updatedBy"),

@@ -105,14 +105,10 @@ impl<'v> Fields<'v> {
     }
 
     /// A number of a type that checks it.
-    pub(crate) fn checked<T>(
-        &self,
-        name: &str,
-        check: fn(u64) -> Result<T, offline_protocol::ValueError>,
-    ) -> T {
-        check(self.number(name)).unwrap_or_else(|_| {
+    pub(crate) fn checked<T>(&self, name: &str, check: fn(u64) -> Option<T>) -> T {
+        check(self.number(name)).unwrap_or_else(|| {
             self.misfit();
-            check(1).unwrap_or_else(|_| unreachable!("BUG: 1 is a valid number of every kind"))
+            check(1).unwrap_or_else(|| unreachable!("BUG: 1 is a valid number of every kind"))
         })
     }
 
@@ -186,11 +182,11 @@ macro_rules! named {
     ($($name:ident $valid:literal),*) => {$(
         impl Named for offline_protocol::$name {
             fn of(text: &str) -> Option<Self> {
-                Self::new(text).ok()
+                Self::of(text)
             }
 
             fn stand_in() -> Self {
-                Self::new($valid).unwrap_or_else(|_| unreachable!("BUG: the stand-in is valid"))
+                Self::of($valid).unwrap_or_else(|| unreachable!("BUG: the stand-in is valid"))
             }
         }
     )*};

@@ -23,7 +23,7 @@ impl FromJson for Verdict {
                 versions: fields.objects("versions"),
                 result: fields.maybe("result").cloned().unwrap_or_default(),
                 replayed: fields.flag_or_false("replayed"),
-                change_seq: fields.checked("changeSeq", ChangeSeq::new),
+                change_seq: fields.checked("changeSeq", ChangeSeq::of),
             },
             "conflict" => Self::Conflict(Box::new(Conflict::from_json(fields))),
             "rejected" => Self::Rejected {

@@ -201,7 +201,7 @@ impl Append {
     }
 
     fn seq(&self, offset: u64) -> Result<Seq, StoreError> {
-        Seq::new(self.first_seq + offset).map_err(|_| StoreError::Corrupt { what: "sequence number" })
+        Seq::of(self.first_seq + offset).ok_or(StoreError::Corrupt { what: "sequence number" })
     }
 }
 

@@ -163,7 +163,7 @@ impl Block {
         let mut items = Vec::with_capacity(commands.len());
         for (line, mut command) in parts(&text, b'\n').zip(commands) {
             if is_numbered {
-                command.seq = Seq::new(row.key as u64).map_err(|_| CORRUPT)?;
+                command.seq = Seq::of(row.key as u64).ok_or(CORRUPT)?;
             }
             items.push(Item::new(command, start..start + line.len()));
             start += line.len() + 1;

@@ -57,11 +57,11 @@ impl FromJson for Verdict {
     fn from_json(fields: &Fields<'_>) -> Self {
         let applied = Applied {
             versions: fields.objects("versions"),
-            change_seq: fields.checked("changeSeq", ChangeSeq::new),
+            change_seq: fields.checked("changeSeq", ChangeSeq::of),
             replayed: fields.flag("replayed"),
             attempts: fields.number_u32("attempts"),
         };
-        Self { seq: fields.checked("seq", Seq::new), applied, settled_at: fields.named("settledAt") }
+        Self { seq: fields.checked("seq", Seq::of), applied, settled_at: fields.named("settledAt") }
     }
 }
 
@@ -246,8 +246,8 @@ pub(super) fn ask_highest(record: &RecordKey, plan: &mut Plan) {
 pub(super) fn highest_in(row: &Row) -> Option<(CommandId, Version)> {
     let mut parts = parts(&row.text, b' ');
     let _record = parts.next();
-    let version = Version::new(number(parts.next()?)?).ok()?;
-    Some((CommandId::new(parts.next()?).ok()?, version))
+    let version = Version::of(number(parts.next()?)?)?;
+    Some((CommandId::of(parts.next()?)?, version))
 }
 
 /// The entries of rows of the journal by command; `blocks` are the settled ones.

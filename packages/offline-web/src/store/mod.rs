@@ -65,7 +65,7 @@ impl IndexedDbStore {
     /// Opens the database and tells the id of this installation, which was made with it.
     pub async fn device_id(&self) -> Result<DeviceId, StoreError> {
         let identity = self.database.identity().await?;
-        DeviceId::new(identity).map_err(|_| StoreError::Corrupt { what: "device id" })
+        DeviceId::of(&identity).ok_or(StoreError::Corrupt { what: "device id" })
     }
 
     /// Gives the handle back; every later call fails with [`StoreError::Closed`].
