@@ -41,7 +41,7 @@ fn target(name: &str) -> Option<Target> {
     let (wire, server) = (offline_protocol::fuzzed::TARGETS, offline_server::fuzzed::TARGETS);
     let (sqlite, web) = (offline_sqlite::fuzzed::TARGETS, offline_web::fuzzed::TARGETS);
     let mut all = wire.iter().chain(&server).chain(&sqlite).chain(&web);
-    all.find(|(known, _)| *known == name).map(|(_, target)| Box::new(target) as Target)
+    all.find(|(known, _)| *known == name).map(|(_, target)| Box::new(*target) as Target)
 }
 
 fn prepare() -> io::Result<()> {
@@ -57,8 +57,11 @@ fn prepare() -> io::Result<()> {
         }
     }
     if let Some((folder, lines)) = places("FUZZ_PACK") {
-        let read = |file: io::Result<fs::DirEntry>| fs::read_to_string(file?.path());
-        let mut inputs = fs::read_dir(folder)?.map(read).collect::<io::Result<Vec<_>>>()?;
+        let mut inputs = Vec::new();
+        for file in fs::read_dir(folder)? {
+            // One that was cut to size may end within a character; no target reads it then.
+            inputs.extend(String::from_utf8(fs::read(file?.path())?));
+        }
         inputs.sort_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
         let packed: Result<String, _> =
             inputs.iter().map(|input| serde_json::to_string(input).map(|line| line + "\n")).collect();

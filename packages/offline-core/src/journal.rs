@@ -1,4 +1,4 @@
-use offline_protocol::{ChangeSeq, RecordVersion, Timestamp};
+use offline_protocol::{ChangeSeq, ReadError, RecordVersion, Timestamp, read_value};
 use serde::{Deserialize, Serialize};
 
 use crate::{OutboxCommand, Status};
@@ -37,37 +37,44 @@ pub enum JournalOutcome {
     },
 }
 
-/// Every field that an outcome of any kind may have; see the wire's outcome for why it is read by way of this.
+impl<'de> Deserialize<'de> for JournalOutcome {
+    /// By the kind, as the wire's outcome.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let read = || -> Result<Self, ReadError> {
+            match read_value::<Head>(&value)?.kind.as_str() {
+                "applied" => {
+                    let AppliedFields { versions, change_seq, replayed } = read_value(&value)?;
+                    Ok(Self::Applied { versions, change_seq, replayed })
+                }
+                "discarded" => {
+                    let DiscardedFields { maybe_applied } = read_value(&value)?;
+                    Ok(Self::Discarded { maybe_applied })
+                }
+                _ => Err(serde::de::Error::custom("not an outcome of a known kind")),
+            }
+        };
+        read().map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+struct Head {
+    kind: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct AnyJournalOutcome {
-    kind: String,
-    versions: Option<Vec<RecordVersion>>,
-    change_seq: Option<ChangeSeq>,
-    replayed: Option<bool>,
-    maybe_applied: Option<bool>,
+struct AppliedFields {
+    versions: Vec<RecordVersion>,
+    change_seq: ChangeSeq,
+    replayed: bool,
 }
 
-impl AnyJournalOutcome {
-    /// `None` when a field of its kind is missing, or the kind is none.
-    fn outcome(self) -> Option<JournalOutcome> {
-        Some(match self.kind.as_str() {
-            "applied" => JournalOutcome::Applied {
-                versions: self.versions?,
-                change_seq: self.change_seq?,
-                replayed: self.replayed?,
-            },
-            "discarded" => JournalOutcome::Discarded { maybe_applied: self.maybe_applied? },
-            _ => return None,
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for JournalOutcome {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let any = AnyJournalOutcome::deserialize(deserializer)?;
-        any.outcome().ok_or_else(|| serde::de::Error::custom("not a complete outcome of a known kind"))
-    }
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DiscardedFields {
+    maybe_applied: bool,
 }
 
 impl JournalEntry {

@@ -11,6 +11,10 @@ use crate::{
     RecordPage, Timestamp, read_value,
 };
 
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
 /// The name of a corpus, and what reads it.
 pub type Target = (&'static str, fn(&str));
 
@@ -47,19 +51,4 @@ fn timestamp(text: &str) {
     let day_and_minute =
         |text: &str| [text.get(..10).map(str::to_owned), text.get(11..17).map(str::to_owned)];
     assert_eq!(day_and_minute(&written), day_and_minute(text));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_corpus_of_the_fuzzer_is_read_without_a_panic() {
-        for (name, target) in TARGETS {
-            let corpus = std::fs::read_to_string(format!("../../fuzz/corpus/{name}.jsonl")).unwrap();
-            for line in corpus.lines() {
-                target(&serde_json::from_str::<String>(line).unwrap());
-            }
-        }
-    }
 }

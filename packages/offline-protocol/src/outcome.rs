@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ChangeSeq, CommandId, Problem, RecordId, RecordKind, RecordVersion, Timestamp, UserId, Version};
+use crate::{
+    ChangeSeq, CommandId, Problem, ReadError, RecordId, RecordKind, RecordVersion, Timestamp, UserId,
+    Version, read_value,
+};
 
 /// The answer to `POST /sync/commands`: one outcome for each command, in the order of the commands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,70 +68,67 @@ pub enum Verdict {
     },
 }
 
-/// Every field that an outcome of any status may have. It is read by way of this, because derived code for a flattened, tagged enum would be a
-/// large part of what a browser has to load.
+impl<'de> Deserialize<'de> for Outcome {
+    /// By the status: what stands in fields that are another one's is nobody's business. (Derived code for a flattened enum would take lists for
+    /// the objects within.)
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let read = || -> Result<Self, ReadError> {
+            let Head { command_id, status } = read_value(&value)?;
+            let verdict = match status.as_str() {
+                "applied" => {
+                    let AppliedFields { versions, result, replayed, change_seq } = read_value(&value)?;
+                    Verdict::Applied { versions, result, replayed, change_seq }
+                }
+                "conflict" => Verdict::Conflict(read_value(&value)?),
+                "rejected" => {
+                    let RejectedFields { problem, replayed } = read_value(&value)?;
+                    Verdict::Rejected { problem, replayed }
+                }
+                "held" => Verdict::Held { by: read_value::<HeldFields>(&value)?.by },
+                "retry" => Verdict::Retry { after_ms: read_value::<RetryFields>(&value)?.after_ms },
+                _ => return Err(serde::de::Error::custom("not an outcome of a known status")),
+            };
+            Ok(Self { command_id, verdict })
+        };
+        read().map_err(serde::de::Error::custom)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct AnyOutcome {
+struct Head {
     command_id: Option<CommandId>,
     status: String,
-    versions: Option<Vec<RecordVersion>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AppliedFields {
+    versions: Vec<RecordVersion>,
     #[serde(default)]
     result: serde_json::Value,
     #[serde(default)]
     replayed: bool,
-    change_seq: Option<ChangeSeq>,
-    reason: Option<ConflictReason>,
-    kind: Option<RecordKind>,
-    id: Option<RecordId>,
-    expected_version: Option<Version>,
-    server_version: Option<Version>,
-    server_snapshot: Option<serde_json::Value>,
-    changed_by: Option<UserId>,
-    changed_at: Option<Timestamp>,
-    problem: Option<Problem>,
-    by: Option<CommandId>,
-    after_ms: Option<u64>,
+    change_seq: ChangeSeq,
 }
 
-impl AnyOutcome {
-    /// `None` when a field of its status is missing, or the status is none.
-    fn verdict(self) -> Option<Verdict> {
-        let replayed = self.replayed;
-        Some(match self.status.as_str() {
-            "applied" => Verdict::Applied {
-                versions: self.versions?,
-                result: self.result,
-                replayed,
-                change_seq: self.change_seq?,
-            },
-            "conflict" => Verdict::Conflict(Box::new(Conflict {
-                reason: self.reason?,
-                kind: self.kind?,
-                id: self.id?,
-                expected_version: self.expected_version,
-                server_version: self.server_version?,
-                server_snapshot: self.server_snapshot,
-                changed_by: self.changed_by?,
-                changed_at: self.changed_at?,
-                replayed,
-            })),
-            "rejected" => Verdict::Rejected { problem: self.problem?, replayed },
-            "held" => Verdict::Held { by: self.by? },
-            "retry" => Verdict::Retry { after_ms: self.after_ms? },
-            _ => return None,
-        })
-    }
+#[derive(Deserialize)]
+struct RejectedFields {
+    problem: Problem,
+    #[serde(default)]
+    replayed: bool,
 }
 
-impl<'de> Deserialize<'de> for Outcome {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let any = AnyOutcome::deserialize(deserializer)?;
-        let command_id = any.command_id;
-        let verdict = any.verdict();
-        let incomplete = || serde::de::Error::custom("not a complete outcome of a known status");
-        Ok(Self { command_id, verdict: verdict.ok_or_else(incomplete)? })
-    }
+#[derive(Deserialize)]
+struct HeldFields {
+    by: CommandId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RetryFields {
+    after_ms: u64,
 }
 
 impl Verdict {

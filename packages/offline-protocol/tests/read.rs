@@ -123,3 +123,15 @@ fn golden_files_are_read_as_serde_json_reads_them() {
     let batch: Value = serde_json::from_str(include_str!("../golden/command-batch.json")).unwrap();
     assert!(read_value::<Command>(&batch["commands"][0]).is_ok());
 }
+
+#[test]
+fn an_outcome_is_read_by_its_status_and_what_belongs_to_another_one_is_ignored() {
+    let held = |more: Value| {
+        let mut outcome =
+            json!({ "commandId": null, "status": "held", "by": "01930000-0000-7000-8000-000000000003" });
+        outcome.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        read_value::<Outcomes>(&json!({ "outcomes": [outcome] })).map(|read| read.outcomes.len())
+    };
+    assert_eq!(held(json!({ "changedAt": "yesterday", "replayed": 7, "later": true })), Ok(1));
+    assert!(held(json!({ "by": null })).is_err() && held(json!({ "status": "maybe" })).is_err());
+}

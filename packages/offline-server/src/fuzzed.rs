@@ -18,6 +18,10 @@ use crate::{
     http::fuzzed as http,
 };
 
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
 /// The name of a corpus, and what reads it.
 pub type Target = (&'static str, fn(&str));
 
@@ -107,19 +111,9 @@ fn receipt(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn corpus(name: &str) -> Vec<String> {
-        let lines = std::fs::read_to_string(format!("../../fuzz/corpus/{name}.jsonl")).unwrap();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
     #[test]
-    fn the_corpus_of_the_fuzzer_is_read_without_a_panic() {
+    fn the_corpus_of_commands_is_read_without_a_panic() {
         let registry = erp::registry();
-        corpus("commands").iter().for_each(|text| commands(&registry, text));
-        for (name, target) in TARGETS {
-            corpus(name).iter().for_each(|text| target(text));
-        }
+        super::replay::corpus("commands").iter().for_each(|text| super::commands(&registry, text));
     }
 }

@@ -2,6 +2,10 @@
 
 use crate::tables::{journal, outbox};
 
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
 /// The name of a corpus, and what reads it.
 pub type Target = (&'static str, fn(&str));
 
@@ -16,20 +20,5 @@ fn rows(text: &str) {
     if let Ok(entry) = journal::read(text) {
         let written = serde_json::to_string(&entry).expect("what was read can be written");
         assert!(journal::read(&written).is_ok_and(|again| again == entry));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_corpus_of_the_fuzzer_is_read_without_a_panic() {
-        for (name, target) in TARGETS {
-            let corpus = std::fs::read_to_string(format!("../../fuzz/corpus/{name}.jsonl")).unwrap();
-            for line in corpus.lines() {
-                target(&serde_json::from_str::<String>(line).unwrap());
-            }
-        }
     }
 }

@@ -10,6 +10,10 @@ use crate::{
     store,
 };
 
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
 /// The name of a corpus, and what reads it.
 pub type Target = (&'static str, fn(&str));
 
@@ -43,19 +47,4 @@ fn page(text: &str) {
         hello.remove("changes");
     }
     agree!(&value, Hello);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_corpus_of_the_fuzzer_is_read_without_a_panic() {
-        for (name, target) in TARGETS {
-            let corpus = std::fs::read_to_string(format!("../../fuzz/corpus/{name}.jsonl")).unwrap();
-            for line in corpus.lines() {
-                target(&serde_json::from_str::<String>(line).unwrap());
-            }
-        }
-    }
 }
