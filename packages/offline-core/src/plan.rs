@@ -185,6 +185,12 @@ impl Planner {
 
     /// Whether a wait goes on as it is although these signals came: a till that sells without a network need not think it over at each sale.
     pub(crate) fn sleeps_through(&self, signals: &[Signal], verdict: NetworkVerdict) -> bool {
+        #[cfg(planted)]
+        if self.pause.is_some()
+            && offline_protocol::planted::is(offline_protocol::planted::Bug::PauseWithoutEnd)
+        {
+            return true;
+        }
         signals == [Signal::Enqueued]
             && match (self.pause, self.wait) {
                 (Some(_), _) => true,
@@ -264,12 +270,8 @@ impl Planner {
             Signal::Hint | Signal::SyncNow | Signal::SignedIn => true,
         };
         // The wait of a pause is what ends it: taken away alone, the pause would last for ever.
-        let waits_for_itself = self.pause.is_none();
-        #[cfg(planted)]
-        let waits_for_itself = waits_for_itself
-            || offline_protocol::planted::is(offline_protocol::planted::Bug::PauseWithoutEnd);
         if ends_wait
-            && waits_for_itself
+            && self.pause.is_none()
             && self.wait.is_some_and(|wait| !wait.demanded || signal == Signal::SyncNow)
         {
             self.wait = None;

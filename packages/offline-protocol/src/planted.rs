@@ -43,7 +43,7 @@ pub enum Bug {
     OverlayForgetsJournal,
     /// A wipe counts first and deletes then.
     WipeCountsFirst,
-    /// An enqueue takes away what ends a pause.
+    /// A pause sleeps through what ends it.
     PauseWithoutEnd,
 }
 
