@@ -22,6 +22,7 @@ mod planted;
 mod points;
 mod run;
 mod server;
+mod server_file;
 mod shared;
 mod short;
 mod shown;

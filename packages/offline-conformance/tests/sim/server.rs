@@ -1,4 +1,5 @@
-//! The real server core over a store in memory that dies as a machine does: what was not committed is gone.
+//! The real server core over a store that dies as a machine does: what was not committed is gone. The rows are in memory; on request also in a
+//! real file, which must hold the same.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -13,8 +14,8 @@ use futures_util::future::BoxFuture;
 use offline_core::Clock as _;
 use offline_domain::Records;
 use offline_protocol::{
-    ChangeSeq, CommandBatch, CommandId, Hello, IdempotencyKey, Limits, Outcomes, PROTOCOL, RecordKey,
-    RecordSnapshot, Retention, Timestamp, UserId, Verdict, WorkspaceId,
+    ChangeSeq, CommandBatch, CommandId, Hello, IdempotencyKey, Limits, Outcomes, PROTOCOL,
+    RecordKey, RecordSnapshot, Retention, Timestamp, UserId, Verdict, WorkspaceId,
 };
 use offline_server::{
     Change, Changes, Identity, Loaded, Membership, Memberships, Page, PageQuery, Rates, Receipt, Role,
@@ -23,6 +24,7 @@ use offline_server::{
 
 use crate::{
     commands::{Release, registry},
+    server_file::{Seen, ServerFile},
     shared::{Shared, locked},
 };
 
@@ -61,6 +63,7 @@ impl Backend {
             shared: Arc::clone(shared),
             turn: Mutex::default(),
             state: Mutex::default(),
+            file: Mutex::default(),
             members: Mutex::default(),
         });
         let broken = Arc::new(AtomicBool::new(false));
@@ -104,9 +107,16 @@ impl Backend {
         locked(&self.program).up = true;
     }
 
+    /// Keeps the rows in a real file too from now on. Nothing may be stored yet.
+    pub(crate) fn move_to_file(&self) {
+        *locked(&self.disk.file) = Some(ServerFile::new());
+    }
+
     /// The program dies; its tasks are dropped by the executor.
     pub(crate) fn stop(&self) {
         locked(&self.program).up = false;
+        let file = &mut *locked(&self.disk.file);
+        *file = file.as_ref().map(ServerFile::killed);
         *locked(&self.disk.turn) = Arc::default();
     }
 
@@ -241,6 +251,7 @@ struct ServerDisk {
     /// Transactions take turns; a new one after each crash, because nobody unlocks what a dead program held.
     turn: Mutex<Arc<tokio::sync::Mutex<()>>>,
     state: Mutex<Tables>,
+    file: Mutex<Option<ServerFile>>,
     members: Mutex<HashSet<(WorkspaceId, UserId)>>,
 }
 
@@ -290,6 +301,20 @@ impl ServerDisk {
         loaded
     }
 
+    /// Commits in the file what then is committed in memory; I1 and I3, the file knows all that ever was.
+    fn commit_in_file(&self, file: &ServerFile, work: &Work) -> Result<Vec<Verdict>, StoreError> {
+        let known = self.load(work);
+        let (verdicts, Seen { loaded, changes }) = file.run(work)?;
+        let place = |loaded: &Loaded| loaded.change_seq.map_or(0, ChangeSeq::get);
+        let same = place(&known) == place(&loaded)
+            && known.records == loaded.records
+            && known.receipts == loaded.receipts
+            && known.applied == loaded.applied;
+        self.shared.check(same, || format!("I1: the server's file holds {loaded:?} and not {known:?}"));
+        self.commit(&work.membership, changes);
+        Ok(verdicts)
+    }
+
     fn commit(&self, membership: &Membership, changes: Changes) {
         let mut model = self.shared.model();
         if let Err(broken) = model.committed(membership, &changes) {
@@ -333,6 +358,11 @@ impl Store for ServerDisk {
                 unreachable!("no command of the simulator has SQL of its own")
             };
             shared.point("server: before the commit").await;
+            let in_file = locked(&self.file).as_ref().map(|file| self.commit_in_file(file, &work));
+            if let Some(verdicts) = in_file {
+                shared.point("server: after the commit").await;
+                return verdicts;
+            }
             let odds = locked(&self.state).odds;
             if shared.dice.percent(odds) {
                 return Err(match shared.dice.below(3) {

@@ -152,6 +152,9 @@ fn die_at(day: &[Step], victim: Victim, file: bool, turn: u64) -> Result<bool, S
         if file {
             world.devices[0].disk.move_to_file();
         }
+        if file && victim == Victim::Server {
+            world.backend.move_to_file();
+        }
         world.open(0);
         world.open(1);
         for step in day {
