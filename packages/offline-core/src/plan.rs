@@ -3,7 +3,8 @@
 //! One round of a flush is `Acquire -> Recover -> Probe -> Scan -> TakeOff -> Send -> Settle -> Scan ...` until nothing is due, then `Wait`.
 //! - **Acquire/Renew**: without the lease nothing is sent. A lost lease starts the round again.
 //! - **Recover**: after every acquisition, the flights of whoever held the lease before go back to PENDING.
-//! - **Probe**: as long as our server has not answered, commands are not shown to whoever does: a captive portal gets a `hello`, no data.
+//! - **Probe**: as long as our server has not answered, commands are not shown to whoever does: a captive portal gets a `hello`, no data. A server
+//!   that has paused types is asked again when a wait has lasted its time: nothing else tells that it takes them now.
 //! - **Wait**: until a signal, the next try, or the next command's time. A pause waits for a signal of its own kind.
 //!
 //! The runner performs steps and adds no rule.
@@ -107,6 +108,8 @@ pub(crate) struct Planner {
     batch_limit: u32,
     ignore_waits: bool,
     paused_types: Vec<CommandType>,
+    /// Whether the server may have other terms by now.
+    ask_terms: bool,
 }
 
 impl Planner {
@@ -124,6 +127,7 @@ impl Planner {
             batch_limit: rules.limits.max_items,
             ignore_waits: true,
             paused_types: Vec::new(),
+            ask_terms: false,
         }
     }
 
@@ -153,6 +157,12 @@ impl Planner {
     pub(crate) fn on(&mut self, input: Input, moment: Moment) -> Step {
         match input {
             Input::Woken(signals) => {
+                self.ask_terms |= signals.is_empty() && !self.paused_types.is_empty();
+                #[cfg(planted)]
+                {
+                    use offline_protocol::planted::{Bug, is};
+                    self.ask_terms &= !is(Bug::TermsBelievedForEver);
+                }
                 signals.into_iter().for_each(|signal| self.signalled(signal, moment));
                 self.decide(moment)
             }
@@ -227,7 +237,7 @@ impl Planner {
             Some(lease) if !self.recovered => return Step::Recover(lease.fence),
             Some(_) => {}
         }
-        if moment.verdict != NetworkVerdict::Online {
+        if moment.verdict != NetworkVerdict::Online || std::mem::take(&mut self.ask_terms) {
             return Step::Probe;
         }
         let limits = Limits { max_items: self.batch_limit, ..self.limits };

@@ -45,6 +45,8 @@ pub enum Bug {
     WipeCountsFirst,
     /// A pause sleeps through what ends it.
     PauseWithoutEnd,
+    /// A type that the server has paused once is paused until there is trouble with the network.
+    TermsBelievedForEver,
 }
 
 static PLANTED: AtomicUsize = AtomicUsize::new(0);

@@ -173,6 +173,20 @@ fn a_paused_type_stays_and_the_others_go() {
 }
 
 #[test]
+fn a_type_that_is_paused_no_more_goes_although_the_network_was_well_all_the_time() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.server.pause_types(vec![CommandType::new("THING_BUMP_V1").unwrap()]);
+    rig.create(&tab, "a");
+    rig.enqueue(&tab, EnqueueRequest::new("THING_BUMP_V1", thing_bump("a", 1)));
+    rig.sync(&tab);
+    assert_eq!(rig.outbox(&tab).len(), 1);
+    rig.server.pause_types(Vec::new());
+    rig.advance(60);
+    assert_eq!(rig.outbox(&tab), []);
+}
+
+#[test]
 fn an_exchange_that_never_ends_does_not_cost_the_lease() {
     let mut rig = Rig::new();
     let (tab, disk) = rig.device();

@@ -318,7 +318,7 @@ fn weather(world: &mut World, place: Place) {
 
 fn edge_trouble(world: &mut World) {
     let dice = &world.shared.dice;
-    let edge = match dice.below(5) {
+    let edge = match dice.below(6) {
         0 => Edge {
             storm: dice.between(20, 100),
             retry_after: dice.percent(60).then(|| dice.millis(0, 900_000)),
@@ -326,6 +326,7 @@ fn edge_trouble(world: &mut World) {
         },
         1 => Edge { max_bytes: Some(dice.between(2000, 6000)), ..Edge::default() },
         2 => Edge { too_old: dice.percent(30), ..Edge::default() },
+        3 => Edge { paused: dice.pick(&["ITEM_CREATE_V1", "ITEM_ADD_V1"]).copied(), ..Edge::default() },
         _ => Edge::default(),
     };
     world.shared.trace(|| format!("the edge: {edge:?}"));

@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use offline_core::{
     BoxFuture, Clock as _, NetworkMonitor, NetworkVerdict, Transport, TransportError, memory::ManualNetwork,
 };
-use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, Timestamp};
+use offline_protocol::{Command, CommandBatch, CommandType, Hello, Outcome, Outcomes, Timestamp};
 use offline_server::Identity;
 use tokio::sync::oneshot;
 
@@ -61,6 +61,8 @@ pub(crate) struct Edge {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) max_bytes: Option<usize>,
     pub(crate) too_old: bool,
+    /// The type that is to stay on the devices for now.
+    pub(crate) paused: Option<&'static str>,
 }
 
 /// The login of a partition.
@@ -213,7 +215,8 @@ impl Net {
             return Some(Reply::Answered(Answer::status(426, None)));
         }
         let Some((session, body)) = request.commands else {
-            return Some(Reply::Answered(self.backend.hello()));
+            let paused = edge.paused.and_then(|name| CommandType::new(name).ok());
+            return Some(Reply::Answered(self.backend.hello(paused.into_iter().collect())));
         };
         if edge.max_bytes.is_some_and(|max| body.len() > max) {
             return Some(Reply::Answered(Answer::status(413, None)));

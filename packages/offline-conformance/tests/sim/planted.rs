@@ -13,7 +13,7 @@ use offline_protocol::planted::{Bug, plant};
 
 use crate::run::{cores, live};
 
-const BUGS: [Bug; 20] = [
+const BUGS: [Bug; 21] = [
     Bug::NoFenceCheck,
     Bug::SettleInTwoSteps,
     Bug::OrderByTime,
@@ -34,6 +34,7 @@ const BUGS: [Bug; 20] = [
     Bug::WipeCountsFirst,
     Bug::PauseWithoutEnd,
     Bug::LeaseWithoutToken,
+    Bug::TermsBelievedForEver,
 ];
 
 /// How often each bug is looked for, and how long at most.

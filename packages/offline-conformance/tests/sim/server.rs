@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use offline_core::Clock as _;
 use offline_domain::Records;
 use offline_protocol::{
-    ChangeSeq, CommandBatch, CommandId, Hello, IdempotencyKey, Limits, Outcomes, PROTOCOL,
+    ChangeSeq, CommandBatch, CommandId, CommandType, Hello, IdempotencyKey, Limits, Outcomes, PROTOCOL,
     RecordKey, RecordSnapshot, Retention, Timestamp, UserId, Verdict, WorkspaceId,
 };
 use offline_server::{
@@ -138,7 +138,7 @@ impl Backend {
         locked(&self.disk.state).odds = odds;
     }
 
-    pub(crate) fn hello(&self) -> Answer {
+    pub(crate) fn hello(&self, paused_types: Vec<CommandType>) -> Answer {
         let server = locked(&self.program).server.clone();
         let hello = Hello {
             server_time: self.shared.clock.now(),
@@ -147,7 +147,7 @@ impl Backend {
             limits: server.limits,
             retention: server.retention,
             accepted_types: server.registry.accepted(),
-            paused_types: Vec::new(),
+            paused_types,
             changes: None,
         };
         let body = serde_json::to_vec(&hello).expect("BUG: a hello is JSON");

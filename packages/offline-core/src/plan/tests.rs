@@ -29,6 +29,19 @@ fn fail(planner: &mut Planner, error: TransportError, at: Moment) -> Step {
     planner.on(Input::Sent(sent, Err(error)), at)
 }
 
+fn hello() -> Hello {
+    Hello {
+        server_time: START,
+        protocol: offline_protocol::PROTOCOL,
+        minimum_client: offline_protocol::PROTOCOL,
+        limits: Limits::default(),
+        retention: offline_protocol::Retention::default(),
+        accepted_types: Vec::new(),
+        paused_types: Vec::new(),
+        changes: None,
+    }
+}
+
 fn changes_of(step: Step) -> usize {
     match step {
         Step::Settle { changes, .. } => changes.len(),
@@ -135,6 +148,22 @@ fn an_enqueue_leaves_the_end_of_a_pause_for_the_store_where_it_is() {
     assert!(matches!(step, Step::Wait { until: Some(_), phase: Phase::Paused }), "{step:?}");
     let step = planner.on(Input::Woken(Vec::new()), moment(31, NetworkVerdict::Online));
     assert!(matches!(step, Step::Recover(Fence(1))), "{step:?}");
+}
+
+#[test]
+fn a_server_that_has_paused_types_is_asked_again_when_a_wait_has_lasted_its_time_and_not_at_each_sale() {
+    let at = moment(0, NetworkVerdict::Online);
+    let woken = |signals: &[Signal]| Input::Woken(signals.to_vec());
+    let mut planner = leader();
+    assert!(matches!(planner.on(woken(&[]), at), Step::Scan { .. }), "no type is paused");
+    let mut hello = hello();
+    hello.paused_types = vec![CommandType::new("THING_BUMP_V1").unwrap()];
+    assert!(matches!(planner.on(Input::Probed(Ok(hello)), at), Step::Scan { .. }));
+    assert!(matches!(planner.on(woken(&[Signal::Enqueued]), at), Step::Scan { .. }));
+    assert!(matches!(planner.on(woken(&[]), at), Step::Probe));
+    assert!(matches!(planner.on(Input::Probed(Ok(self::hello())), at), Step::Scan { .. }));
+    assert_eq!(planner.paused_types(), []);
+    assert!(matches!(planner.on(woken(&[]), at), Step::Scan { .. }), "none is paused any more");
 }
 
 #[test]
