@@ -47,6 +47,8 @@ pub enum Bug {
     PauseWithoutEnd,
     /// A type that the server has paused once is paused until there is trouble with the network.
     TermsBelievedForEver,
+    /// A write whose caller goes away is begun again for the others, behind what came later.
+    WriteBegunAgain,
 }
 
 static PLANTED: AtomicUsize = AtomicUsize::new(0);

@@ -49,6 +49,31 @@ fn an_enqueue_that_is_dropped_under_way_harms_no_other() {
 }
 
 #[test]
+fn a_transaction_of_several_goes_on_in_its_order_when_the_one_who_writes_it_goes_away() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let engine = tab.engine.clone();
+    let seqs = rig.world.run(async move {
+        let enqueue = |name: &str| {
+            Box::pin(engine.enqueue(EnqueueRequest::new("THING_CREATE_V1", thing_create(name, name))))
+        };
+        let (mut alone, mut writer) = (enqueue("alone"), enqueue("writer"));
+        let (mut second, mut third) = (enqueue("second"), enqueue("third"));
+        for call in [&mut alone, &mut writer, &mut second, &mut third] {
+            assert!(futures_util::poll!(call).is_pending());
+        }
+        alone.await.unwrap();
+        // The next one writes for all, and goes away before it is done.
+        assert!(futures_util::poll!(&mut writer).is_pending());
+        drop(writer);
+        let last_first = join_all([enqueue("fourth"), third, second]).await;
+        last_first.into_iter().rev().map(|enqueued| enqueued.unwrap().seq.get()).collect::<Vec<_>>()
+    });
+    assert!(seqs.is_sorted(), "{seqs:?}");
+    assert_eq!(tab.appends.load(Ordering::Relaxed), 3, "nothing is written twice");
+}
+
+#[test]
 fn nonsense_is_refused_with_a_code_and_nothing_is_stored() {
     let mut rig = Rig::new();
     let (tab, _) = rig.device();

@@ -225,7 +225,9 @@ impl Disk {
                 let (what, said) = (&command.command_type, &command.payload);
                 format!("p{} stores {id} seq {seq} {what} {said} {expected:?} {durability:?}", self.place)
             });
-            model.appended(self.place, command, *appended);
+            if let Err(broken) = model.appended(self.place, command, *appended) {
+                self.shared.fail(|| broken);
+            }
             if appended.duplicate {
                 continue;
             }

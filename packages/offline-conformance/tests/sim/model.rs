@@ -26,6 +26,10 @@ pub(crate) struct Promises {
     pub(crate) user: UserId,
     pub(crate) commands: HashMap<CommandId, Known>,
     traces: HashSet<String>,
+    /// Which tab has called enqueue, in which order, by trace; and each tab's latest call that has come into the store.
+    calls: HashMap<String, (usize, u64)>,
+    called: u64,
+    latest_calls: HashMap<usize, u64>,
     appended: u64,
     /// Private records whose content the model no longer knows: a command that may have taken effect was given up.
     pub(crate) muddied: HashSet<RecordKey>,
@@ -72,15 +76,30 @@ pub(crate) struct Done {
 }
 
 impl Model {
-    /// The store of a partition has taken a command in.
-    pub(crate) fn appended(&mut self, place: Place, command: &OutboxCommand, appended: Appended) {
+    /// The store of a partition has taken a command in: I2, in the order of the calls.
+    pub(crate) fn appended(
+        &mut self,
+        place: Place,
+        command: &OutboxCommand,
+        appended: Appended,
+    ) -> Result<(), String> {
         if appended.duplicate {
-            return;
+            return Ok(());
         }
         let author = (command.workspace_id.clone(), command.user_id.clone(), command.command_id);
         self.authors.insert(author, place);
         let promises = &mut self.places[place];
-        promises.traces.insert(command.client_trace_id.as_str().to_owned());
+        let trace = command.client_trace_id.as_str().to_owned();
+        if let Some((tab, call)) = promises.calls.remove(&trace) {
+            let later = promises.latest_calls.insert(tab, call).filter(|latest| *latest > call);
+            if later.is_some() {
+                return Err(format!(
+                    "I2: {} is stored after what tab {tab} enqueued later",
+                    command.command_id
+                ));
+            }
+        }
+        promises.traces.insert(trace);
         promises.appended += 1;
         let known = Known {
             index: promises.appended,
@@ -94,6 +113,7 @@ impl Model {
             end: None,
         };
         promises.commands.insert(command.command_id, known);
+        Ok(())
     }
 
     /// Commands have left the device, on their way to somebody.
@@ -203,9 +223,18 @@ impl Promises {
             user,
             commands: HashMap::new(),
             traces: HashSet::new(),
+            calls: HashMap::new(),
+            called: 0,
+            latest_calls: HashMap::new(),
             appended: 0,
             muddied: HashSet::new(),
         }
+    }
+
+    /// A tab has called enqueue.
+    pub(crate) fn called(&mut self, tab: usize, trace: &str) {
+        self.called += 1;
+        self.calls.insert(trace.to_owned(), (tab, self.called));
     }
 
     /// Enqueue has refused a request; a store that took it in all the same has lied.

@@ -1,6 +1,11 @@
 //! What people do: make commands, look, decide about what is parked, open and close.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use offline_core::{
     Dependants, Durability, EngineError, EnqueueRequest, JournalEntry, OutboxCommand, OutboxEntry, Signal,
@@ -126,8 +131,18 @@ impl World {
         request.client_trace_id = TraceId::new(&trace).ok();
         let strict = request.durability == Durability::Strict;
         let shared = Arc::clone(&self.shared);
+        // One that names others looks for them first, and is overtaken meanwhile.
+        let named = !request.depends_on.is_empty() || matches!(request.expected, Some(Expected::After(_)));
+        let patience = if shared.dice.percent(4) { shared.dice.between(1, 6) } else { usize::MAX };
         self.shared.queue.spawn(Owner::Tab(number), async move {
-            match engine.enqueue(request).await {
+            if !named {
+                shared.model().places[place].called(number, &trace);
+            }
+            let Some(answer) = given_up_after(patience, engine.enqueue(request)).await else {
+                shared.trace(|| format!("p{place} gives up the enqueue of {trace}"));
+                return;
+            };
+            match answer {
                 Ok(enqueued) => acknowledge(&shared, place, enqueued.command_id, strict),
                 Err(error) => {
                     shared.trace(|| format!("p{place} is refused {trace}: {error}"));
@@ -274,6 +289,21 @@ impl World {
         let outbox = self.devices[place].disk.outbox();
         outbox.iter().filter(|command| command.status.is_parked()).map(|command| command.command_id).collect()
     }
+}
+
+/// The answer, unless whoever waits for it drops it after so many turns.
+async fn given_up_after<T>(mut turns: usize, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let answer = work.as_mut().poll(context);
+        turns = turns.saturating_sub(1);
+        match answer {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if turns == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// The enqueue of a command has resolved.

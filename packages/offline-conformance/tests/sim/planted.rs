@@ -13,7 +13,7 @@ use offline_protocol::planted::{Bug, plant};
 
 use crate::run::{cores, live};
 
-const BUGS: [Bug; 21] = [
+const BUGS: [Bug; 22] = [
     Bug::NoFenceCheck,
     Bug::SettleInTwoSteps,
     Bug::OrderByTime,
@@ -35,6 +35,7 @@ const BUGS: [Bug; 21] = [
     Bug::PauseWithoutEnd,
     Bug::LeaseWithoutToken,
     Bug::TermsBelievedForEver,
+    Bug::WriteBegunAgain,
 ];
 
 /// How often each bug is looked for, and how long at most.

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::{Engine, Inner};
 use crate::{
-    Appended, Bell, Chain, Durability, EngineError, EventKind, JournalOutcome, JournalQuery, NewCommand,
-    OutboxCommand, OutboxQuery, Signal, Status, StoreError, write::OnTheWire,
+    Appended, Bell, BoxFuture, Chain, Durability, EngineError, EventKind, JournalOutcome, JournalQuery,
+    NewCommand, OutboxCommand, OutboxQuery, Signal, Status, StoreError, write::OnTheWire,
 };
 
 /// A command as an application makes it.
@@ -206,38 +206,58 @@ type Answer = Result<Appended, StoreError>;
 const GROUP: usize = 1024;
 
 /// Lets concurrent enqueues share a transaction: whoever gets the turn writes what has gathered meanwhile, for all.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct GroupCommit {
     state: Mutex<Group>,
     bell: Bell,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Group {
     /// Whether somebody has the turn.
     taken: bool,
-    waiting: Vec<Waiting>,
+    /// A write whose future was dropped; the next turn begins with it.
+    unfinished: Option<Write>,
+    /// What is to be written, in the order of the calls.
+    waiting: Vec<Arc<Waiting>>,
+}
+
+/// One transaction with commands of several callers. It is none of theirs alone, so that it goes on when one of them goes away.
+struct Write {
+    members: Vec<Arc<Waiting>>,
+    is_over: bool,
+    answers: BoxFuture<'static, Result<Vec<Appended>, StoreError>>,
 }
 
 /// The turn; dropping it gives it on.
 pub(super) struct Turn<'a> {
     group: &'a GroupCommit,
-    /// Whose commands were written in it.
-    members: Vec<Arc<Slot>>,
+    write: Option<Write>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.group.state();
         state.taken = false;
-        // The next one is to write before these do anything with their answers.
-        let next: Vec<_> = state.waiting.iter().map(|waiting| Arc::clone(&waiting.slot)).collect();
+        // The next one is to write before others do anything with their answers.
+        let mut awake = state.waiting.clone();
+        match self.write.take() {
+            Some(mut write) if write.is_over => awake.append(&mut write.members),
+            Some(write) => state.unfinished = Some(write),
+            None => {}
+        }
+        if let Some(write) = &state.unfinished {
+            awake.extend_from_slice(&write.members);
+        }
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::WriteBegunAgain) {
+            let dropped = state.unfinished.take();
+            state.waiting.extend(dropped.into_iter().flat_map(|write| write.members));
+        }
         drop(state);
-        next.iter().for_each(|slot| slot.wake());
-        self.members.iter().for_each(|slot| {
-            slot.place().orphaned = true;
-            slot.wake();
-        });
+        for waiting in awake {
+            waiting.wake();
+        }
         self.group.bell.ring();
     }
 }
@@ -249,52 +269,31 @@ impl GroupCommit {
 
     fn try_turn(&self) -> Option<Turn<'_>> {
         let taken = std::mem::replace(&mut self.state().taken, true);
-        (!taken).then(|| Turn { group: self, members: Vec::new() })
+        (!taken).then(|| Turn { group: self, write: None })
     }
 
     /// Waits for the turn; until it is dropped nothing is appended.
     pub(super) async fn turn(&self) -> Turn<'_> {
         self.bell.until(|| self.try_turn()).await
     }
-
-    /// The answer in the slot, or the turn.
-    fn answer_or_turn(&self, slot: &Slot, context: &Context<'_>) -> Poll<Result<Turn<'_>, Answer>> {
-        let mut place = slot.place();
-        if let Some(answer) = place.answer.take() {
-            return Poll::Ready(Err(answer));
-        }
-        if place.orphaned {
-            self.bell.hear(context);
-        } else {
-            place.waker = Some(context.waker().clone());
-        }
-        drop(place);
-        self.try_turn().map_or(Poll::Pending, |turn| Poll::Ready(Ok(turn)))
-    }
 }
 
-#[derive(Debug)]
+/// A command on its way into the store, and where the one who writes it puts the answer.
 struct Waiting {
     new: NewCommand,
     durability: Durability,
-    slot: Arc<Slot>,
+    place: Mutex<Place>,
 }
 
-/// Where the one who writes puts the answer.
-#[derive(Debug, Default)]
-struct Slot(Mutex<Place>);
-
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Place {
     answer: Option<Answer>,
     waker: Option<Waker>,
-    /// Whether the turn in which it was to be written is over: when it has no answer, it is to be written again.
-    orphaned: bool,
 }
 
-impl Slot {
+impl Waiting {
     fn place(&self) -> MutexGuard<'_, Place> {
-        self.0.lock().expect("BUG: no code that holds this lock panics")
+        self.place.lock().expect("BUG: no code that holds this lock panics")
     }
 
     fn wake(&self) {
@@ -302,6 +301,21 @@ impl Slot {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The answer, or the turn.
+    fn answer_or_turn<'a>(
+        &self,
+        group: &'a GroupCommit,
+        context: &Context<'_>,
+    ) -> Poll<Result<Answer, Turn<'a>>> {
+        let mut place = self.place();
+        if let Some(answer) = place.answer.take() {
+            return Poll::Ready(Ok(answer));
+        }
+        place.waker = Some(context.waker().clone());
+        drop(place);
+        group.try_turn().map_or(Poll::Pending, |turn| Poll::Ready(Err(turn)))
     }
 }
 
@@ -313,9 +327,8 @@ impl std::fmt::Debug for NewCommand {
 
 impl Inner {
     async fn append(&self, new: NewCommand, durability: Durability) -> Answer {
-        let slot = Arc::<Slot>::default();
-        let waiting = |new| Waiting { new, durability, slot: Arc::clone(&slot) };
-        self.group.state().waiting.push(waiting(new.clone()));
+        let waiting = Arc::new(Waiting { new, durability, place: Mutex::default() });
+        self.group.state().waiting.push(Arc::clone(&waiting));
         #[cfg(planted)]
         if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
             && self.group.state().taken
@@ -323,34 +336,20 @@ impl Inner {
             return Ok(Appended { seq: Seq::FIRST, expected: None, duplicate: false });
         }
         loop {
-            let turn = match poll_fn(|context| self.group.answer_or_turn(&slot, context)).await {
-                Ok(turn) => turn,
-                Err(answer) => return answer,
-            };
-            let mut group = Vec::new();
-            if slot.place().orphaned {
-                // The future that was to write it was dropped. Asking again is safe, the store knows the id.
-                group.push(waiting(new.clone()));
+            match poll_fn(|context| waiting.answer_or_turn(&self.group, context)).await {
+                Ok(answer) => return answer,
+                Err(turn) => self.write_group(turn).await,
             }
-            {
-                let waiting = &mut self.group.state().waiting;
-                let most = waiting.len().min(GROUP);
-                group.extend(waiting.drain(..most));
-            }
-            self.write_group(turn, group).await;
         }
     }
 
-    async fn write_group(&self, mut turn: Turn<'_>, group: Vec<Waiting>) {
-        let durability = group.iter().map(|waiting| waiting.durability).max().unwrap_or_default();
-        let mut commands = Vec::with_capacity(group.len());
-        let mut ids = Vec::with_capacity(group.len());
-        for Waiting { new, slot, .. } in group {
-            ids.push(new.command.command_id);
-            commands.push(new);
-            turn.members.push(slot);
-        }
-        let mut answers = self.ports.outbox.append(commands, durability).await;
+    async fn write_group(&self, mut turn: Turn<'_>) {
+        let unfinished = self.group.state().unfinished.take();
+        let write = turn.write.insert(unfinished.unwrap_or_else(|| self.begin_write()));
+        let mut answers = write.answers.as_mut().await;
+        write.is_over = true;
+        let ids: Vec<CommandId> =
+            write.members.iter().map(|waiting| waiting.new.command.command_id).collect();
         if answers.as_ref().is_ok_and(|appended| appended.len() != ids.len()) {
             answers = Err(StoreError::backend("the store answered for other commands"));
         }
@@ -359,9 +358,24 @@ impl Inner {
             self.tell_appended(&ids, new);
             self.rouse(Signal::Enqueued);
         }
-        for (place, slot) in turn.members.iter().enumerate() {
+        for (place, waiting) in write.members.iter().enumerate() {
             let answer = answers.as_ref().map(|appended| appended[place]).map_err(StoreError::clone);
-            slot.place().answer = Some(answer);
+            waiting.place().answer = Some(answer);
         }
+    }
+
+    fn begin_write(&self) -> Write {
+        let waiting = &mut self.group.state().waiting;
+        let rest = waiting.split_off(waiting.len().min(GROUP));
+        let members = std::mem::replace(waiting, rest);
+        let mut durability = Durability::default();
+        let mut commands = Vec::with_capacity(members.len());
+        for waiting in &members {
+            durability = durability.max(waiting.durability);
+            commands.push(waiting.new.clone());
+        }
+        let outbox = Arc::clone(&self.ports.outbox);
+        let answers = Box::pin(async move { outbox.append(commands, durability).await });
+        Write { members, is_over: false, answers }
     }
 }
