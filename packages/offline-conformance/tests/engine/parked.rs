@@ -1,7 +1,7 @@
 //! What waits for a person, and what waits behind it.
 
 use offline_core::{Dependants, EngineError, EnqueueRequest, JournalOutcome, OutboxEntry, Status};
-use offline_protocol::CommandId;
+use offline_protocol::{CommandId, Expected};
 use serde_json::json;
 
 use crate::rig::{Fault, Rig, Tab, pair_move, thing_bump, thing_update, version};
@@ -187,6 +187,35 @@ fn what_stays_behind_a_discarded_command_that_the_server_may_have_goes_its_own_w
         rig.sync(&tab);
         assert_eq!((rig.outbox(&tab).len(), rig.on_server("a")), (0, Some((2, "second".into()))));
     }
+}
+
+#[test]
+fn own_commands_that_wait_for_one_that_the_server_never_had_do_not_conflict_with_one_another() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.create(&tab, "a");
+    rig.create(&tab, "b");
+    rig.sync(&tab);
+    rig.server.next(Fault::Unavailable { retry_after: None });
+    rig.server.always(Some(Fault::Offline));
+    let lost = rig.rename(&tab, "a", "lost", version(1));
+    let moved =
+        rig.enqueue(&tab, EnqueueRequest::new("PAIR_MOVE_V1", pair_move("a", "b", 1)).depending_on(lost));
+    let named = rig.rename(&tab, "b", "named", Expected::After(moved));
+    rig.world.settle();
+    rig.world.run(tab.engine.discard(lost, Some(Dependants::Keep))).unwrap();
+    rig.server.always(None);
+    rig.advance(3600);
+    let codes = |outbox: Vec<OutboxEntry>| -> Vec<_> {
+        outbox.into_iter().map(|entry| entry.command.last_error.map(|error| error.code)).collect()
+    };
+    assert_eq!(
+        codes(rig.outbox(&tab)),
+        ["unknown-dependency", "unknown-dependency"].map(|code| Some(code.into()))
+    );
+    rig.world.run(tab.engine.retry_with_latest(named, None)).unwrap();
+    let again = rig.outbox(&tab).pop().unwrap().command;
+    assert_eq!((again.status, again.expected), (Status::Pending, Some(Expected::After(moved))));
 }
 
 #[test]

@@ -46,6 +46,12 @@ impl Engine {
             None => None,
         };
         let mut expected = expected_now(&command);
+        if let (Some(Expected::After(own)), None) = (command.expected, &command.conflict)
+            && inner.command(own).await.is_ok()
+        {
+            // It is an earlier one that the server does not know: behind it all are answered so.
+            expected = command.expected;
+        }
         let led_elsewhere =
             edited.as_ref().is_some_and(|(_, touches)| touches.first() != command.touches.first());
         if led_elsewhere {
