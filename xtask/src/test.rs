@@ -47,7 +47,7 @@ enum Needs {
 }
 
 /// Every suite, in the order in which they run. A new suite is a new entry here, and nothing else.
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "rust",
         about: "all Rust tests that need no browser",
@@ -65,6 +65,15 @@ const SUITES: [Suite; 7] = [
         fewest: 1,
         needs: Needs::Nothing,
         command: sim::simulator,
+    },
+    Suite {
+        name: "planted",
+        about: "the simulator finds each of 22 bugs that are planted",
+        home: "packages/offline-conformance/tests/sim/planted.rs",
+        runner: Runner::Cargo,
+        fewest: 22,
+        needs: Needs::Nothing,
+        command: sim::planted,
     },
     Suite {
         name: "api",
@@ -298,13 +307,13 @@ mod tests {
         let quick =
             SUITES.iter().enumerate().filter(|(index, suite)| Selection::Quick.includes(*index, suite));
         let names: Vec<_> = quick.map(|(_, suite)| suite.name).collect();
-        assert_eq!(names, ["rust", "sim", "api", "vitest"]);
+        assert_eq!(names, ["rust", "sim", "planted", "api", "vitest"]);
     }
 
     #[test]
     fn an_unknown_suite_is_a_usage_error_that_names_the_suites() {
         let failure = Selection::named("nonsense").unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(failure.to_string().contains("rust, sim, api, vitest, conformance, e2e"));
+        assert!(failure.to_string().contains("rust, sim, planted, api, vitest, conformance, e2e"));
     }
 }
