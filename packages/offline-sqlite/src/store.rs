@@ -107,7 +107,7 @@ impl OutboxStore for SqliteStore {
     }
 
     fn take_off(&self, flight: Flight) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        Box::pin(self.queue.run(RELAXED, move |transaction| flight::take_off(transaction, &flight)))
+        Box::pin(self.queue.run(STRICT, move |transaction| flight::take_off(transaction, &flight)))
     }
 
     fn settle(&self, settlement: Settlement) -> BoxFuture<'_, Result<bool, StoreError>> {

@@ -234,7 +234,8 @@ pub enum JournalQuery {
 /// An implementation must guarantee:
 /// - **Atomicity.** Each method is one transaction: all of it is there afterwards or nothing, whenever the program dies.
 /// - **Durability.** A write has reached the medium, as far as its [`Durability`] asks, when its future resolves with `Ok`. All but
-///   `append` are at least relaxed, `settle` and `resolve` are strict. An error means that nothing was written.
+///   `append` are at least relaxed; `settle` and `resolve` are strict, and so is `take_off`: a power cut must not let a command that was sent
+///   stand as one that never left the device. An error means that nothing was written.
 /// - **Order.** `seq` starts at 1 and grows by one per appended command without gaps or repetition, over all openers and for ever (a
 ///   discarded command's number is not given again). Lists are in the order of `seq`.
 /// - **Concurrency.** Several openers (tabs, processes) work on one partition at a time; each method is serialised against all of them.

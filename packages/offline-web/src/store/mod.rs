@@ -112,7 +112,7 @@ impl OutboxStore for IndexedDbStore {
         let memory = self.memory.clone();
         let fold =
             move |seen: crate::idb::Seen<'_>, plan: &mut _| flight::take_off(&flight, &memory, &seen, plan);
-        self.database.run(ALL, Mode::Relaxed, Box::new(fold))
+        self.database.run(ALL, Mode::Strict, Box::new(fold))
     }
 
     fn settle(&self, settlement: Settlement) -> BoxFuture<'_, Result<bool, StoreError>> {

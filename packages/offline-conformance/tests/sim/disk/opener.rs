@@ -73,7 +73,7 @@ impl OutboxStore for Opener {
             let ids: Vec<_> = flown.iter().map(|command| command.command_id).collect();
             self.disk.shared.trace(|| format!("p{} takes off {ids:?}", self.disk.place));
             locked(&self.disk.state).flights.insert(flight.flight_id, ids);
-            self.end(Write::TakeOff(flight), Durability::Relaxed, "take_off: after the commit").await;
+            self.end(Write::TakeOff(flight), Durability::Strict, "take_off: after the commit").await;
             Ok(flown)
         })
     }
