@@ -50,7 +50,7 @@ pub fn command(number: u64) -> NewCommand {
             device_id: DeviceId::new("device-1").expect(MADE),
             seq: Seq::FIRST,
             command_type: CommandType::new("THING_UPDATE_V1").expect(MADE),
-            payload: json!({ "number": number }),
+            payload: json!({ "number": number }).into(),
             touches: vec![thing(&format!("own-{number}"))],
             expected: None,
             depends_on: Vec::new(),

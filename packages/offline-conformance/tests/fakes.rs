@@ -11,9 +11,9 @@ use offline_conformance::{
     },
     samples,
 };
-use offline_core::{Clock, Ids, Transport, TransportError};
+use offline_core::{Clock, Ids, OutboxCommand, OutgoingBatch, Transport, TransportError};
 use offline_protocol::{
-    Command, CommandType, Expected, Outcome, ProblemCode, UserId, Verdict, Version, WorkspaceId,
+    Command, CommandBatch, CommandType, Expected, Outcome, ProblemCode, UserId, Verdict, Version, WorkspaceId,
 };
 use serde_json::{Value, json};
 
@@ -32,8 +32,14 @@ fn ana() -> UserId {
 fn command(number: u64, command_type: &str, payload: Value) -> Command {
     let mut command = samples::command(number).command;
     command.command_type = CommandType::new(command_type).unwrap();
-    command.payload = payload;
-    command.into_wire()
+    command.payload = payload.into();
+    wire(&command)
+}
+
+/// As the server reads it.
+fn wire(command: &OutboxCommand) -> Command {
+    let batch = OutgoingBatch::of(std::slice::from_ref(command));
+    serde_json::from_str::<CommandBatch>(&batch.body).unwrap().commands.remove(0)
 }
 
 fn expecting(mut command: Command, expected: Expected) -> Command {
@@ -44,7 +50,10 @@ fn expecting(mut command: Command, expected: Expected) -> Command {
 /// Sends batches to a server in a world of their own.
 fn send(server: &FakeServer, commands: &[Command]) -> Result<Vec<Outcome>, TransportError> {
     let transport = server.transport(&acme(), &ana());
-    World::new(clock()).run(transport.send(commands.to_vec()))
+    let command_ids = commands.iter().map(|command| command.command_id).collect();
+    let body = serde_json::to_string(&CommandBatch { commands: commands.to_vec() }).unwrap();
+    let batch = OutgoingBatch { command_ids, body };
+    World::new(clock()).run(transport.send(batch))
 }
 
 fn statuses(outcomes: &[Outcome]) -> Vec<&'static str> {

@@ -26,7 +26,7 @@ fn is_golden<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, va
 fn pending() -> OutboxCommand {
     let mut command = chained(1, &["a", "b"], Some(Expected::Version(version(4)))).command;
     command.payload =
-        json!({ "amount": 9_007_199_254_740_991_u64, "name": "Grüße \u{0} 🧾", "thingId": "a" });
+        json!({ "amount": 9_007_199_254_740_991_u64, "name": "Grüße \u{0} 🧾", "thingId": "a" }).into();
     command.seq = seq(17);
     command
 }

@@ -1,9 +1,8 @@
 use offline_protocol::{
-    Command, CommandId, CommandType, Conflict, DeviceId, Expected, IdempotencyKey, Problem, ProblemCode,
+    CommandId, CommandType, Conflict, DeviceId, Expected, IdempotencyKey, Payload, Problem, ProblemCode,
     RecordKey, Seq, Timestamp, TraceId, UserId, WorkspaceId,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{Status, settle::UNKNOWN_DEPENDENCY};
 
@@ -25,7 +24,7 @@ pub struct OutboxCommand {
     #[serde(rename = "type")]
     pub command_type: CommandType,
     /// The intent's content.
-    pub payload: Value,
+    pub payload: Payload,
     /// The records it reads or writes, the one that `expected` speaks of first. Derived by the handler.
     pub touches: Vec<RecordKey>,
     /// The version its author saw.
@@ -78,23 +77,6 @@ impl Clone for OutboxCommand {
 }
 
 impl OutboxCommand {
-    /// What goes on the wire.
-    pub fn into_wire(self) -> Command {
-        Command {
-            command_id: self.command_id,
-            workspace_id: self.workspace_id,
-            device_id: self.device_id,
-            seq: self.seq,
-            command_type: self.command_type,
-            payload: self.payload,
-            idempotency_key: self.idempotency_key,
-            created_at: self.created_at,
-            client_trace_id: self.client_trace_id,
-            expected: self.expected,
-            depends_on: self.depends_on,
-        }
-    }
-
     /// Whether the server has given its word on the command's key, so that the same answer would come to it for ever.
     ///
     /// Without it, a copy of the request that the network still holds may take effect later. A parked command has none when the engine gave it

@@ -12,6 +12,7 @@ mod overlay;
 mod plan;
 pub mod platform;
 mod ports;
+mod read;
 mod retry;
 mod settle;
 mod status;

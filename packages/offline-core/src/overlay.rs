@@ -189,7 +189,7 @@ impl<'a> Canvas<'a> {
     /// What a command does to the records as they are drawn so far. A type that this version of the application no longer knows is still
     /// the user's: shown as pending, without an effect.
     fn effect(&self, registry: &Registry, command: &OutboxCommand) -> Effect {
-        let prepared = registry.prepare(&command.command_type, &command.payload);
+        let prepared = registry.prepare(&command.command_type, &command.payload.value());
         prepared.map(|prepared| self.handled(&prepared, command)).unwrap_or_default()
     }
 
@@ -206,7 +206,7 @@ impl<'a> Canvas<'a> {
                 .touches()
                 .iter()
                 .find(|touch| touch.access == Access::Create && creates(&touch.key))
-                .map(|touch| Effect::write(touch.key.clone(), command.payload.clone()));
+                .map(|touch| Effect::write(touch.key.clone(), command.payload.value()));
             stand_in.unwrap_or_default()
         })
     }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use offline_protocol::{CommandId, Expected, IdempotencyKey, RecordKey, Timestamp, Version};
-use serde_json::Value;
+use offline_protocol::{CommandId, Expected, IdempotencyKey, Payload, RecordKey, Timestamp, Version};
 
 use crate::{
     Chain, Change, JournalEntry, JournalOutcome, Lease, NewCommand, OutboxCommand, Rebase, Status,
@@ -122,7 +121,7 @@ pub fn retried(
     mut command: OutboxCommand,
     idempotency_key: IdempotencyKey,
     expected: Option<Expected>,
-    edited: Option<(Value, Vec<RecordKey>)>,
+    edited: Option<(Payload, Vec<RecordKey>)>,
 ) -> Option<OutboxCommand> {
     if !moved(&mut command, StatusEvent::Retried) {
         return None;

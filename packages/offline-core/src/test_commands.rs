@@ -29,7 +29,7 @@ pub(crate) fn command(seq: u64, touches: &[&str]) -> OutboxCommand {
         device_id: DeviceId::new("d1").unwrap(),
         seq: Seq::new(seq).unwrap(),
         command_type: CommandType::new("THING_SET_V1").unwrap(),
-        payload: json!({}),
+        payload: json!({}).into(),
         touches: touches.iter().map(|name| thing(name)).collect(),
         expected: None,
         depends_on: Vec::new(),
@@ -88,6 +88,6 @@ pub(crate) fn registry() -> Registry {
 pub(crate) fn naming(seq: u64, command_type: &str, thing: &str, name: &str) -> OutboxCommand {
     let mut command = command(seq, &[thing]);
     command.command_type = CommandType::new(command_type).unwrap();
-    command.payload = json!({ "id": thing, "name": name });
+    command.payload = json!({ "id": thing, "name": name }).into();
     command
 }

@@ -187,24 +187,21 @@ impl EventKind {
     }
 }
 
-/// A command as it goes on the wire, to know how much that is.
-pub(crate) struct OnTheWire<'a>(pub(crate) &'a OutboxCommand);
-
-impl ToJson for OnTheWire<'_> {
-    fn write(&self, json: &mut Json) {
-        let command = self.0;
+impl OutboxCommand {
+    /// Writes it as an [`offline_protocol::Command`].
+    pub(crate) fn on_the_wire(&self, json: &mut Json) {
         json.object();
-        json.field("commandId", &command.command_id);
-        json.field("workspaceId", &command.workspace_id);
-        json.field("deviceId", &command.device_id);
-        json.field("seq", &command.seq);
-        json.field("type", &command.command_type);
-        json.field("payload", &command.payload);
-        json.field("idempotencyKey", &command.idempotency_key);
-        json.field("createdAt", &command.created_at);
-        json.field("clientTraceId", &command.client_trace_id);
-        json.field_if("expected", command.expected.as_ref());
-        json.field_if("dependsOn", Some(&command.depends_on).filter(|ids| !ids.is_empty()));
+        json.field("commandId", &self.command_id);
+        json.field("workspaceId", &self.workspace_id);
+        json.field("deviceId", &self.device_id);
+        json.field("seq", &self.seq);
+        json.field("type", &self.command_type);
+        json.field("payload", &self.payload);
+        json.field("idempotencyKey", &self.idempotency_key);
+        json.field("createdAt", &self.created_at);
+        json.field("clientTraceId", &self.client_trace_id);
+        json.field_if("expected", self.expected.as_ref());
+        json.field_if("dependsOn", Some(&self.depends_on).filter(|ids| !ids.is_empty()));
         json.end_object();
     }
 }
@@ -212,14 +209,17 @@ impl ToJson for OnTheWire<'_> {
 #[cfg(test)]
 mod tests {
     use offline_protocol::{
-        ChangeSeq, Conflict, ConflictReason, Expected, FieldError, Problem, ProblemCode, RecordVersion,
-        Timestamp, TraceId, UserId, Version,
+        ChangeSeq, CommandBatch, Conflict, ConflictReason, Expected, FieldError, Problem, ProblemCode,
+        RecordVersion, Timestamp, TraceId, UserId, Version,
     };
     use serde::Serialize;
     use serde_json::json;
 
     use super::*;
-    use crate::test_commands::{command, id, thing};
+    use crate::{
+        OutgoingBatch,
+        test_commands::{command, id, thing},
+    };
 
     #[track_caller]
     fn like_serde<T: ToJson + Serialize>(value: &T) {
@@ -250,7 +250,7 @@ mod tests {
     /// A bare one, and one in which nothing is missing.
     fn commands() -> [OutboxCommand; 2] {
         let mut full = command(2, &["a", "b"]);
-        full.payload = json!({ "": { "z": [], "a": {} }, "n": [u64::MAX, i64::MIN, 0, -1], "f": 2.0 });
+        full.payload = json!({ "": { "z": [], "a": {} }, "n": [u64::MAX, i64::MIN, 0, -1], "f": 2.0 }).into();
         full.expected = Some(Expected::After(id(1)));
         full.depends_on = vec![id(1), id(7)];
         full.status = Status::Conflict;
@@ -273,11 +273,9 @@ mod tests {
     fn commands_and_entries_are_written_as_serde_writes_them() {
         for command in commands().into_iter().chain([command(3, &["c"])]) {
             like_serde(&command);
-            like_serde(&command.clone().into_wire());
-            assert_eq!(
-                OnTheWire(&command).to_text(),
-                serde_json::to_string(&command.clone().into_wire()).unwrap()
-            );
+            let batch = OutgoingBatch::of(&[command.clone(), command.clone()]);
+            let read: CommandBatch = serde_json::from_str(&batch.body).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), batch.body);
             like_serde(&OutboxEntry { command: command.clone(), held_by: Some(id(9)) });
             like_serde(&OutboxEntry { command: command.clone(), held_by: None });
             let applied = JournalOutcome::Applied {

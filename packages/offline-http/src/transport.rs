@@ -1,8 +1,8 @@
 use std::{io::Write, sync::Arc, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
-use offline_core::{BoxFuture, Transport, TransportError};
-use offline_protocol::{Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER};
+use offline_core::{BoxFuture, OutgoingBatch, Transport, TransportError};
+use offline_protocol::{Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER};
 use reqwest::{
     Client, RequestBuilder, Url,
     header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
@@ -75,27 +75,21 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
+    fn send(&self, batch: OutgoingBatch) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
         Box::pin(async move {
             let authorization = self.authorization().await?;
-            let ids: Vec<_> = commands.iter().map(|command| command.command_id).collect();
-            let body = serde_json::to_vec(&CommandBatch { commands }).map_err(unknown)?;
             let request = self.client.post(self.commands.clone());
             let request =
                 request.header(AUTHORIZATION, authorization).header(CONTENT_TYPE, "application/json");
-            let request = if body.len() < COMPRESS_FROM {
-                request.body(body)
+            let request = if batch.body.len() < COMPRESS_FROM {
+                request.body(batch.body.clone())
             } else {
-                request.header(CONTENT_ENCODING, "gzip").body(gzip(&body)?)
+                request.header(CONTENT_ENCODING, "gzip").body(gzip(batch.body.as_bytes())?)
             };
             let answer = self.exchange(request).await?;
             let Outcomes { outcomes } = serde_json::from_slice(&answer).map_err(unknown)?;
-            let answered = outcomes.iter().map(|outcome| outcome.command_id);
-            if answered.eq(ids.into_iter().map(Some)) {
-                Ok(outcomes)
-            } else {
-                Err(TransportError::Transient { retry_after: None })
-            }
+            let answered = batch.is_answered_by(&outcomes);
+            answered.then_some(outcomes).ok_or(TransportError::Transient { retry_after: None })
         })
     }
 

@@ -118,6 +118,16 @@ impl Part for RecordKey {
     }
 }
 
+/// A whole number of digits alone; nothing when it is too large.
+#[inline(never)]
+pub fn whole_number(text: &str) -> Option<u64> {
+    let digit = |number: u64, byte: u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    if text.is_empty() { None } else { text.bytes().try_fold(0, digit) }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -125,6 +135,13 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn numbers_are_those_of_the_standard_library(text in "[0-9]{0,21}|[-+ 0-9a]{0,3}", number in any::<u64>()) {
+            let signed = text.starts_with('+');
+            prop_assert_eq!(whole_number(&text), text.parse().ok().filter(|_| !signed));
+            prop_assert_eq!(whole_number(&number.to_string()), Some(number));
+        }
+
         #[test]
         fn parts_look_as_the_standard_library_formats_them(
             a in any::<u64>(), b in any::<i64>(), c in any::<u32>(), d in any::<usize>(), id in any::<u128>(), text in ".*"

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod answers;
 mod change;
 mod command;
 mod command_type;
 mod error;
 mod fingerprint;
+mod from_json;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 mod hello;
@@ -13,11 +15,14 @@ mod joined;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod outcome;
+mod parse;
+mod payload;
 #[cfg(planted)]
 pub mod planted;
 mod problem;
 mod read;
 mod record;
+mod scan;
 mod single;
 mod text;
 mod timestamp;
@@ -30,10 +35,13 @@ pub use command::{Command, CommandBatch, Expected, MAX_DEPENDS_ON, MAX_INHERITED
 pub use command_type::CommandType;
 pub use error::ValueError;
 pub use fingerprint::Fingerprint;
+pub use from_json::{Fields, FromJson, Named, from_json, list_from_json};
 pub use hello::{Hello, Limits, Retention};
 pub use ids::{CommandId, DeviceId, IdempotencyKey, Seq, TraceId, UserId, WorkspaceId};
-pub use joined::Part;
+pub use joined::{Part, whole_number};
 pub use outcome::{Conflict, ConflictReason, Outcome, Outcomes, Verdict};
+pub use parse::parse_json;
+pub use payload::Payload;
 pub use problem::{FieldError, Problem, ProblemCode};
 pub use read::{ReadError, read_value};
 pub use record::{
@@ -42,7 +50,7 @@ pub use record::{
 pub use single::{Applied, ConflictProblem};
 pub use timestamp::{Timestamp, is_date};
 #[cfg(target_arch = "wasm32")]
-pub use write::write_fractions_with;
+pub use write::{Fractions, use_fractions};
 pub use write::{Json, ToJson};
 
 /// The protocol revision this crate speaks; the value of [`PROTOCOL_HEADER`].

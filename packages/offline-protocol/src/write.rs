@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::{
-    Command, CommandBatch, CommandId, Conflict, ConflictReason, Expected, FieldError, Part, Problem,
-    RecordKey, RecordVersion, Timestamp, joined,
+    CommandId, Conflict, ConflictReason, Expected, FieldError, Part, Problem, RecordKey, RecordVersion,
+    Timestamp, joined,
 };
 
 /// A type that is written as serde writes it.
@@ -75,10 +75,15 @@ impl Json {
 
     /// A list.
     pub fn list<T: ToJson>(&mut self, items: &[T]) {
+        self.list_of(items.len(), &mut |place, json| items[place].write(json));
+    }
+
+    /// A list of so many items, the first of which has the place 0.
+    pub fn list_of(&mut self, len: usize, write: &mut dyn FnMut(usize, &mut Self)) {
         self.0.push('[');
-        for item in items {
+        for place in 0..len {
             self.next();
-            item.write(self);
+            write(place, self);
         }
         self.0.push(']');
     }
@@ -117,7 +122,7 @@ impl Json {
         number.add_to(&mut self.0);
     }
 
-    fn word(&mut self, word: &str) {
+    pub(crate) fn word(&mut self, word: &str) {
         self.0.push_str(word);
     }
 }
@@ -153,19 +158,33 @@ fn fraction(number: &serde_json::Number) -> String {
 
 #[cfg(target_arch = "wasm32")]
 fn fraction(number: &serde_json::Number) -> String {
-    let write = FRACTIONS.get().expect("BUG: a browser says first how fractions are written");
-    write(number.as_f64().unwrap_or_default())
+    (fractions().write)(number.as_f64().unwrap_or_default())
+}
+
+/// How fractions are read and written in a browser, which can do it by itself: what the libraries have for it is some kilobytes of tables and code.
+#[cfg(target_arch = "wasm32")]
+#[derive(Clone, Copy)]
+pub struct Fractions {
+    /// The number nearest to a text in JSON's form; infinite when it is beyond all.
+    pub read: fn(&str) -> f64,
+    /// The shortest text of a number.
+    pub write: fn(f64) -> String,
 }
 
 #[cfg(target_arch = "wasm32")]
 thread_local! {
-    static FRACTIONS: std::cell::Cell<Option<fn(f64) -> String>> = const { std::cell::Cell::new(None) };
+    static FRACTIONS: std::cell::Cell<Option<Fractions>> = const { std::cell::Cell::new(None) };
 }
 
-/// Says how fractions are written, in a browser, which can do it by itself: what the library has for it is a kilobyte of tables and code.
 #[cfg(target_arch = "wasm32")]
-pub fn write_fractions_with(write: fn(f64) -> String) {
-    FRACTIONS.set(Some(write));
+pub(crate) fn fractions() -> Fractions {
+    FRACTIONS.get().expect("BUG: a browser says first how fractions are read and written")
+}
+
+/// Says how fractions are read and written, in a browser.
+#[cfg(target_arch = "wasm32")]
+pub fn use_fractions(fractions: Fractions) {
+    FRACTIONS.set(Some(fractions));
 }
 
 impl ToJson for str {
@@ -276,25 +295,6 @@ impl ToJson for Expected {
     }
 }
 
-impl ToJson for Command {
-    fn write(&self, json: &mut Json) {
-        json.object();
-        json.field("commandId", &self.command_id);
-        json.field("workspaceId", &self.workspace_id);
-        json.field("deviceId", &self.device_id);
-        json.field("seq", &self.seq);
-        json.field("type", &self.command_type);
-        json.field("payload", &self.payload);
-        json.field("idempotencyKey", &self.idempotency_key);
-        json.field("createdAt", &self.created_at);
-        json.field("clientTraceId", &self.client_trace_id);
-        json.field_if("expected", self.expected.as_ref());
-        json.field_if("dependsOn", Some(&self.depends_on).filter(|ids| !ids.is_empty()));
-        json.end_object();
-    }
-}
-
-to_json!(CommandBatch: "commands" commands);
 to_json!(RecordKey: "kind" kind, "id" id);
 to_json!(RecordVersion: "kind" kind, "id" id, "version" version);
 to_json!(FieldError: "pointer" pointer, "code" code, "message" message);

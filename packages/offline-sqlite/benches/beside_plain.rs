@@ -14,16 +14,17 @@ use std::{
 use futures_util::future::join_all;
 use offline_conformance::fakes::{thing_create, things};
 use offline_core::{
-    BoxFuture, Engine, EngineConfig, EnqueueRequest, NetworkVerdict, Phase, Ports, Transport, TransportError,
-    memory::ManualNetwork,
+    BoxFuture, Engine, EngineConfig, EnqueueRequest, NetworkVerdict, OutgoingBatch, Phase, Ports, Transport,
+    TransportError, memory::ManualNetwork,
 };
 use offline_protocol::{
-    ChangeSeq, Command, DeviceId, Hello, Outcome, RecordId, RecordKind, RecordVersion, UserId, Verdict,
-    Version, WorkspaceId,
+    ChangeSeq, CommandId, DeviceId, Hello, Outcome, RecordId, RecordKind, RecordVersion, Seq, UserId,
+    Verdict, Version, WorkspaceId,
 };
 use offline_sqlite::SqliteStore;
 use offline_system::{SystemClock, SystemIds};
 use rusqlite::{Connection, params};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// A server on the same machine that applies everything at once: what remains is the engine and its store.
@@ -31,9 +32,12 @@ use serde_json::Value;
 struct Instantly(AtomicUsize);
 
 impl Transport for Instantly {
-    fn send(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
+    fn send(&self, batch: OutgoingBatch) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async move { Ok(commands.iter().map(applied).collect()) })
+        Box::pin(async move {
+            let batch: Batch<'_> = serde_json::from_str(&batch.body).unwrap();
+            Ok(batch.commands.iter().map(applied).collect())
+        })
     }
 
     fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
@@ -41,8 +45,30 @@ impl Transport for Instantly {
     }
 }
 
-fn applied(command: &Command) -> Outcome {
-    let id = RecordId::new(command.payload["thingId"].as_str().unwrap()).unwrap();
+/// As little of a request as an answer needs.
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    commands: Vec<Sent<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent<'a> {
+    command_id: CommandId,
+    seq: Seq,
+    #[serde(borrow)]
+    payload: Thing<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Thing<'a> {
+    thing_id: &'a str,
+}
+
+fn applied(command: &Sent<'_>) -> Outcome {
+    let id = RecordId::new(command.payload.thing_id).unwrap();
     let version =
         RecordVersion { kind: RecordKind::new("thing").unwrap(), id, version: Version::new(1).unwrap() };
     let change_seq = ChangeSeq::new(command.seq.get()).unwrap();

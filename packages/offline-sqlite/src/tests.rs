@@ -49,7 +49,7 @@ async fn a_full_disk_is_said_and_nothing_is_half_written() {
     limit(1).await.unwrap();
     let large = |number| {
         let mut new = command(number);
-        new.command.payload = nasty_payload();
+        new.command.payload = nasty_payload().into();
         vec![command(number + 100), new]
     };
     // Several at once share a transaction; each is told of its own fate.
@@ -169,7 +169,7 @@ async fn a_wipe_leaves_nothing_of_the_commands_in_the_folder() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());
     let mut new = command(1);
-    new.command.payload = "a secret that nobody may find".into();
+    new.command.payload = serde_json::json!("a secret that nobody may find").into();
     store.append(vec![new], Durability::Strict).await.unwrap();
     let found = || {
         std::fs::read_dir(folder.path()).unwrap().any(|entry| {

@@ -3,13 +3,11 @@
 use offline_core::{
     Dependants, EngineError, EnqueueRequest, JournalEntry, JournalQuery, OutboxEntry, OutboxQuery, Unsynced,
 };
-use offline_protocol::{CommandId, ProblemCode, RecordKey, RecordKind, RecordSnapshot, Seq};
-use serde_json::Value;
-
-use crate::{
-    error::PublicError,
-    read::{Fields, FromJson, parse, read},
+use offline_protocol::{
+    CommandId, Fields, FromJson, Payload, ProblemCode, RecordKind, RecordSnapshot, from_json,
 };
+
+use crate::error::PublicError;
 
 // The calls by number that are no `Call`; the others are in `Call::of`.
 pub(crate) const OVERLAY: u32 = 9;
@@ -23,7 +21,7 @@ pub(crate) enum Call {
     List(OutboxQuery),
     Journal(JournalQuery),
     SyncNow,
-    Retry(CommandId, Option<Value>),
+    Retry(CommandId, Option<Payload>),
     BlastRadius(CommandId),
     Discard(CommandId, Option<Dependants>),
     Wipe(Unsynced),
@@ -37,13 +35,14 @@ impl Call {
             0 => {
                 let message = "The command has a missing, malformed or unknown field.";
                 let unreadable = || PublicError::invalid(ProblemCode::InvalidCommand, message);
-                Self::Enqueue(read(text).ok_or_else(unreadable)?)
+                Self::Enqueue(from_json(text).ok_or_else(unreadable)?)
             }
-            1 => Self::List(read(text).ok_or_else(not_readable)?),
-            2 => Self::Journal(read(text).ok_or_else(not_readable)?),
+            1 => Self::List(from_json(text).ok_or_else(not_readable)?),
+            2 => Self::Journal(from_json(text).ok_or_else(not_readable)?),
             3 => Self::SyncNow,
             4 => {
-                let payload = more.map(|payload| parse(payload).ok_or_else(not_readable)).transpose()?;
+                let payload =
+                    more.map(|payload| Payload::parse(payload).ok_or_else(not_readable)).transpose()?;
                 Self::Retry(named(text)?, payload)
             }
             5 => Self::BlastRadius(named(text)?),
@@ -88,31 +87,4 @@ pub(crate) fn not_readable() -> PublicError {
 
 fn named(command_id: &str) -> Result<CommandId, PublicError> {
     CommandId::of(command_id).ok_or_else(|| EngineError::NotFound.into())
-}
-
-impl FromJson for OutboxQuery {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        match fields.text("by") {
-            "seq" => {
-                Self::Seq { after: Seq::of(fields.number("after")), limit: fields.number("limit") as usize }
-            }
-            "ids" => Self::Ids(fields.names("ids")),
-            "record" => Self::Record(RecordKey::new(fields.named("kind"), fields.named("id"))),
-            by => {
-                if by != "parked" {
-                    fields.misfit();
-                }
-                Self::Parked
-            }
-        }
-    }
-}
-
-impl FromJson for JournalQuery {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        if fields.has("ids") {
-            return Self::Ids(fields.names("ids"));
-        }
-        Self::Latest { limit: fields.maybe_number("limit").map_or(usize::MAX, |limit| limit as usize) }
-    }
 }

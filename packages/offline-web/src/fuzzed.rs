@@ -2,13 +2,10 @@
 //! must not panic, and what they read is what serde's code for the same types reads.
 
 use offline_core::{Connectivity, EnqueueRequest, JournalEntry, OutboxCommand, OutboxEntry, SyncStatus};
-use offline_protocol::{Hello, Outcomes, RecordSnapshot, read_value};
+use offline_protocol::{Hello, Outcomes, RecordSnapshot, from_json, parse_json, read_value};
 use serde_json::Value;
 
-use crate::{
-    read::{parse, read},
-    store,
-};
+use crate::store;
 
 #[cfg(test)]
 #[path = "../../../fuzz/replay.rs"]
@@ -23,19 +20,19 @@ pub const TARGETS: [Target; 3] = [("json", json), ("page", page), ("indexeddb", 
 fn json(text: &str) {
     // Written out, because minus zero and zero are equal as values.
     let written = |value: Option<Value>| value.map(|value| value.to_string());
-    assert_eq!(written(parse(text)), written(serde_json::from_str(text).ok()));
+    assert_eq!(written(parse_json(text)), written(serde_json::from_str(text).ok()));
 }
 
 /// What the database holds, the server answers, and the page itself and other tabs say.
 fn page(text: &str) {
     macro_rules! agree {
         ($value:expr, $($type:ty),*) => {$({
-            let ours = read::<$type>(text).map(|read| serde_json::to_value(read).ok());
+            let ours = from_json::<$type>(text).map(|read| serde_json::to_value(read).ok());
             let serdes = read_value::<$type>($value).map(|read| serde_json::to_value(read).ok()).ok();
             assert!(ours == serdes, "{}: ours {}, serde's {}", stringify!($type), ours.is_some(), serdes.is_some());
         })*};
     }
-    let Some(mut value) = parse(text) else { return };
+    let Some(mut value) = parse_json(text) else { return };
     agree!(&value, OutboxCommand, JournalEntry, Outcomes, EnqueueRequest);
     if read_value::<OutboxCommand>(&value).is_ok() {
         // Where serde flattens, it takes lists for objects too.

@@ -11,7 +11,9 @@ use offline_core::{
     Bell, BoxFuture, Clock, Election, Engine, EngineConfig, EngineError, Ids, Ports, Signal, overlay,
 };
 use offline_domain::Registry;
-use offline_protocol::{DeviceId, ProblemCode, ToJson, UserId, WorkspaceId, joined};
+use offline_protocol::{
+    DeviceId, Fields, FromJson, ProblemCode, ToJson, UserId, WorkspaceId, from_json, joined,
+};
 use wasm_bindgen::{JsValue, prelude::*};
 
 use crate::{
@@ -21,7 +23,6 @@ use crate::{
     error::PublicError,
     host::EngineHost,
     leadership::Leadership,
-    read::{Fields, FromJson, read},
     relay::Relay,
     task::{promised, spawn},
     transport::FetchTransport,
@@ -55,7 +56,7 @@ impl FromJson for Options {
         Self {
             workspace_id: fields.named("workspaceId"),
             user_id: fields.named("userId"),
-            base_url: fields.text("baseUrl").to_owned(),
+            base_url: fields.text("baseUrl").into_owned(),
         }
     }
 }
@@ -65,7 +66,7 @@ impl FromJson for Options {
 pub fn open_engine(options: String, host: EngineHost) -> JsValue {
     promised(Box::pin(async move {
         let unreadable = || PublicError::invalid(ProblemCode::InvalidRequest, "The options are not valid.");
-        let options: Options = read(&options).ok_or_else(unreadable)?;
+        let options: Options = from_json(&options).ok_or_else(unreadable)?;
         let store = IndexedDbStore::new(&options.workspace_id, &options.user_id);
         let device_id = store.device_id().await?;
         Ok(handle_of(Open::new(options, device_id, store, host)))
@@ -191,7 +192,7 @@ impl Open {
 
     /// `OverlaidRecord[]`, or an error.
     fn overlay(&self, text: &str) -> String {
-        let Some(Shown { kind, records, entries, journal }) = read(text) else {
+        let Some(Shown { kind, records, entries, journal }) = from_json(text) else {
             return not_readable().to_text();
         };
         overlay(self.engine.registry(), &kind, &records, &entries, &journal).to_text()

@@ -8,14 +8,10 @@
 #[cfg(any(test, fuzzing, target_arch = "wasm32"))]
 mod idb;
 #[cfg(any(test, fuzzing, target_arch = "wasm32"))]
-#[cfg_attr(
-    not(target_arch = "wasm32"),
-    allow(dead_code, unused_imports, reason = "its users are of the browser")
-)]
-mod read;
-#[cfg(any(test, fuzzing, target_arch = "wasm32"))]
 #[cfg_attr(not(target_arch = "wasm32"), allow(unreachable_pub, reason = "its users are of the browser"))]
 mod store;
+#[cfg(any(test, fuzzing, target_arch = "wasm32"))]
+mod words;
 
 #[cfg(all(any(test, fuzzing), not(target_arch = "wasm32")))]
 pub mod fuzzed;

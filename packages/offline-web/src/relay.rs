@@ -7,14 +7,13 @@ use std::{
 };
 
 use offline_core::{Clock, Engine, Heard, Listener, Notice, Signal, SyncStatus};
-use offline_protocol::{CommandId, Json, ToJson, joined};
+use offline_protocol::{CommandId, Json, ToJson, from_json, joined};
 use wasm_bindgen::prelude::Closure;
 
 use crate::{
     browser::{Channel, channel, next_task},
     clock::BrowserClock,
     host::EngineHost,
-    read::read,
 };
 
 const EVENT: &str = "event";
@@ -237,12 +236,12 @@ impl Relay {
             // The ids are for the page alone.
             CHANGED => Notice::Changed { command_ids: Vec::new() },
             STATUS => {
-                let status: SyncStatus = read(text)?;
+                let status: SyncStatus = from_json(text)?;
                 self.leader_heard.set(self.leader_heard.get() || status.leader);
                 Notice::Status(status)
             }
-            CONNECTIVITY => Notice::Connectivity(read(text)?),
-            SIGNAL => Notice::Signal { signal: read(text)? },
+            CONNECTIVITY => Notice::Connectivity(from_json(text)?),
+            SIGNAL => Notice::Signal { signal: from_json(text)? },
             HOW_ARE_THINGS => return self.say_how_things_are(),
             _ => return None,
         };

@@ -1,15 +1,12 @@
 use std::{rc::Rc, time::Duration};
 
-use offline_core::{BoxFuture, Transport, TransportError};
-use offline_protocol::{
-    Command, CommandBatch, Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, ToJson, joined,
-};
+use offline_core::{BoxFuture, OutgoingBatch, Transport, TransportError};
+use offline_protocol::{Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, from_json, joined};
 use wasm_bindgen::{JsCast, prelude::*};
 
 use crate::{
     browser::{Running, is_offline},
     host::EngineHost,
-    read::read,
 };
 
 /// How long an exchange may take whatever its size: 30 seconds.
@@ -81,26 +78,20 @@ impl FetchTransport {
 }
 
 impl Transport for FetchTransport {
-    fn send(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
+    fn send(&self, batch: OutgoingBatch) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
         Box::pin(async move {
             let authorization = self.authorization().await?;
-            let batch = CommandBatch { commands };
-            let body = batch.to_text();
-            let answer = self.exchange("commands", &authorization, &body).await.map_err(may_have_left)?;
-            let Outcomes { outcomes } = read(&answer).ok_or_else(unknown)?;
-            let answered = outcomes.iter().map(|outcome| outcome.command_id);
-            if answered.eq(batch.commands.iter().map(|command| Some(command.command_id))) {
-                Ok(outcomes)
-            } else {
-                Err(unknown())
-            }
+            let answer =
+                self.exchange("commands", &authorization, &batch.body).await.map_err(may_have_left)?;
+            let Outcomes { outcomes } = from_json(&answer).ok_or_else(unknown)?;
+            if batch.is_answered_by(&outcomes) { Ok(outcomes) } else { Err(unknown()) }
         })
     }
 
     fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
         Box::pin(async move {
             let answer = self.exchange("hello", "", "").await?;
-            read(&answer).ok_or_else(unknown)
+            from_json(&answer).ok_or_else(unknown)
         })
     }
 }

@@ -1,5 +1,5 @@
-use offline_core::{BoxFuture, Transport, TransportError};
-use offline_protocol::{Command, Hello, Outcome, UserId, WorkspaceId};
+use offline_core::{BoxFuture, OutgoingBatch, Transport, TransportError};
+use offline_protocol::{CommandBatch, Hello, Outcome, UserId, WorkspaceId};
 
 use super::{FakeServer, Fault};
 
@@ -17,8 +17,10 @@ impl FakeTransport {
 }
 
 impl Transport for FakeTransport {
-    fn send(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
+    fn send(&self, batch: OutgoingBatch) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
         Box::pin(async move {
+            let CommandBatch { commands } =
+                serde_json::from_str(&batch.body).expect("BUG: the engine sends batches that can be read");
             let fault = self.server.receive(&self.user_id, &commands);
             before(&self.server, fault.as_ref()).await?;
             let outcomes = self.server.judge(&self.workspace_id, &self.user_id, &commands)?;

@@ -45,7 +45,7 @@ pub(super) async fn ids_come_in_the_order_asked_for(harness: Harness) -> Proof {
 pub(super) async fn entries_hold_the_whole_command(harness: Harness) -> Proof {
     let partition = harness.open().await?;
     let mut new = command(1);
-    new.command.payload = nasty_payload();
+    new.command.payload = nasty_payload().into();
     new.command.touches = vec![thing("b"), thing("a")];
     new.command.conflict = Some(conflict("b"));
     let expected = new.command.clone();

@@ -42,12 +42,12 @@ pub(super) async fn an_edited_retry_takes_its_new_content_and_lane(harness: Harn
     let partition = harness.open().await?;
     partition.append(vec![chained(1, &["a", "b"], None), chained(2, &["z"], None)]).await?;
     partition.fly(vec![(id(1), failed())]).await?;
-    let edited = Some((nasty_payload(), vec![thing("c"), thing("b")]));
+    let edited = Some((nasty_payload().into(), vec![thing("c"), thing("b")]));
     let resolution = Resolution::Retry { idempotency_key: key("new"), expected: None, edited };
     ensure!(partition.resolve(id(1), resolution).await?, "a failed command was not retried");
     let partition = reopened(&harness, partition).await?;
     let command = partition.one(id(1)).await?;
-    ensure!(command.payload == nasty_payload(), "the edited payload was not stored");
+    ensure!(command.payload == nasty_payload().into(), "the edited payload was not stored");
     ensure_eq!(command.touches, [thing("c"), thing("b")]);
     ensure_eq!(partition.on(thing("a")).await?, []);
     ensure_eq!(partition.on(thing("b")).await?, [id(1)]);
@@ -167,7 +167,7 @@ pub(super) async fn what_was_decided_survives_a_restart(harness: Harness) -> Pro
     let partition = harness.open().await?;
     partition.append(commands([1, 2, 3])).await?;
     partition.fly(vec![(id(1), failed())]).await?;
-    let edited = Some((json!({ "edited": true }), vec![thing("c")]));
+    let edited = Some((json!({ "edited": true }).into(), vec![thing("c")]));
     let resolution = Resolution::Retry { idempotency_key: key("new"), expected: None, edited };
     ensure!(partition.resolve(id(1), resolution).await?, "a failed command was not retried");
     let rebase = vec![Rebase { command_id: id(3), expected: None, depends_on: vec![id(1)] }];

@@ -58,15 +58,15 @@ fn a_parked_command_can_be_edited_and_sent_again() {
     let mut rig = Rig::new();
     let (tab, _) = rig.device();
     let (first, _) = conflict(&mut rig, &tab);
-    let nonsense = rig.world.run(tab.engine.retry_with_latest(first, Some(json!({ "thingId": 7 }))));
+    let nonsense = rig.world.run(tab.engine.retry_with_latest(first, Some(json!({ "thingId": 7 }).into())));
     assert_eq!(nonsense.unwrap_err().code(), "invalid-payload");
-    rig.world.run(tab.engine.retry_with_latest(first, Some(thing_update("a", "both")))).unwrap();
+    rig.world.run(tab.engine.retry_with_latest(first, Some(thing_update("a", "both").into()))).unwrap();
     let twice = rig.world.run(tab.engine.retry_with_latest(first, None));
     assert!(matches!(twice, Err(EngineError::NotParked)));
     rig.sync(&tab);
     let journal = rig.journal(&tab);
     let edited = journal.iter().find(|entry| entry.command.command_id == first).unwrap();
-    assert_eq!(edited.command.payload["name"], "both");
+    assert_eq!(edited.command.payload.value()["name"], "both");
     assert_eq!(rig.on_server("a"), Some((4, "ana's second".into())));
 }
 
@@ -250,7 +250,7 @@ fn a_command_can_be_led_to_another_record_and_what_came_after_it_led_on() {
     let (first, second) = conflict(&mut rig, &tab);
     rig.ben_renames("b", "ben's b");
     // The conflict's version speaks of a; b has the same one, and its author has not seen it.
-    rig.world.run(tab.engine.retry_with_latest(first, Some(thing_update("b", "ana's b")))).unwrap();
+    rig.world.run(tab.engine.retry_with_latest(first, Some(thing_update("b", "ana's b").into()))).unwrap();
     rig.sync(&tab);
     assert_eq!(rig.outbox(&tab)[0].command.status, Status::Conflict);
     rig.world.run(tab.engine.retry_with_latest(first, None)).unwrap();

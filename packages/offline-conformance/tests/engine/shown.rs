@@ -12,7 +12,7 @@ use serde_json::json;
 fn a_record_that_shows_an_applied_command_does_not_show_it_twice() {
     let mut moved = command(1).command;
     moved.command_type = CommandType::new("PAIR_MOVE_V1").unwrap();
-    moved.payload = pair_move("a", "b", 3);
+    moved.payload = pair_move("a", "b", 3).into();
     moved.touches = vec![thing("a"), thing("b")];
     let written = |name: &str| {
         let key = thing(name);

@@ -222,7 +222,7 @@ impl Disk {
             let command = &new.command;
             self.shared.trace(|| {
                 let (id, seq, expected) = (command.command_id, appended.seq, appended.expected);
-                let (what, said) = (&command.command_type, &command.payload);
+                let (what, said) = (&command.command_type, command.payload.as_str());
                 format!("p{} stores {id} seq {seq} {what} {said} {expected:?} {durability:?}", self.place)
             });
             if let Err(broken) = model.appended(self.place, command, *appended) {

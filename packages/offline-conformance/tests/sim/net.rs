@@ -7,7 +7,8 @@ use std::{
 
 use futures_util::future::{Either, select};
 use offline_core::{
-    BoxFuture, Clock as _, NetworkMonitor, NetworkVerdict, Transport, TransportError, memory::ManualNetwork,
+    BoxFuture, Clock as _, NetworkMonitor, NetworkVerdict, OutgoingBatch, Transport, TransportError,
+    memory::ManualNetwork,
 };
 use offline_protocol::{Command, CommandBatch, CommandType, Hello, Outcome, Outcomes, Timestamp};
 use offline_server::Identity;
@@ -279,7 +280,7 @@ fn unreadable(_: serde_json::Error) -> TransportError {
 }
 
 impl Transport for Wire {
-    fn send(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
+    fn send(&self, batch: OutgoingBatch) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>> {
         Box::pin(async move {
             let shared = &self.net.shared;
             let session = locked(&self.net.lines[self.place]).session.clone();
@@ -289,14 +290,10 @@ impl Transport for Wire {
                 .check(!portal, || "I6: commands are shown to a captive portal that is known as one".into());
             let way = locked(&self.net.lines[self.place]).weather.way;
             if way != Way::Cut {
-                shared.model().left(self.place, commands.iter().map(|command| command.command_id));
+                shared.model().left(self.place, batch.command_ids.iter().copied());
             }
-            shared.trace(|| {
-                let ids: Vec<_> = commands.iter().map(|command| command.command_id).collect();
-                format!("p{} sends {ids:?} ({way:?})", self.place)
-            });
-            let body = serde_json::to_vec(&CommandBatch { commands }).map_err(unreadable)?;
-            let commands = Some((session, Arc::new(body)));
+            shared.trace(|| format!("p{} sends {:?} ({way:?})", self.place, batch.command_ids));
+            let commands = Some((session, Arc::new(batch.body.into_bytes())));
             let answer = self.net.exchange(Request { place: self.place, commands }).await;
             if let Err(error) = &answer {
                 shared.trace(|| format!("p{} hears: {error}", self.place));

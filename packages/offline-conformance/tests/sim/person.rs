@@ -178,7 +178,7 @@ impl World {
         let any = dice.percent(10).then(|| self.devices[place].disk.outbox());
         let Some(command) = dice.pick(any.as_ref().unwrap_or(&parked)).cloned() else { return };
         let (engine, id) = (tab.engine.clone(), command.command_id);
-        let edited = dice.percent(40).then(|| self.edited(&command));
+        let edited = dice.percent(40).then(|| self.edited(&command).into());
         let choice = dice.below(10);
         self.shared.queue.spawn(Owner::Tab(number), async move {
             // Whatever it says: what it did is checked at the store.
@@ -193,7 +193,7 @@ impl World {
 
     fn edited(&self, command: &OutboxCommand) -> Value {
         let dice = &self.shared.dice;
-        let mut payload = command.payload.clone();
+        let mut payload = command.payload.value();
         if command.command_type.as_str() == "ITEM_ADD_V2" {
             payload["delta"] = json!(dice.between(1, 5));
         } else {

@@ -266,7 +266,7 @@ pub(crate) fn do_one(world: &mut World, step: Step) {
             let better = json!({ "id": item, "note": note, "by": 9 });
             world.shared.queue.spawn(Owner::Tab(number), async move {
                 let _ = match step {
-                    RetryParked => engine.retry_with_latest(id, Some(better)).await,
+                    RetryParked => engine.retry_with_latest(id, Some(better.into())).await,
                     DiscardParked => engine.discard(id, Some(Dependants::Discard)).await.map(drop),
                     _ => engine.discard(id, Some(Dependants::Keep)).await.map(drop),
                 };

@@ -36,7 +36,7 @@ pub(crate) fn expected(seen: &[(RecordKey, RecordSnapshot)], entries: &[OutboxEn
     let content = |(key, snapshot): &(RecordKey, RecordSnapshot)| (key.clone(), Some(snapshot.data.clone()));
     let mut contents: Contents = seen.iter().map(content).collect();
     for OutboxEntry { command, .. } in entries {
-        draw(&mut contents, command.command_type.as_str(), &command.payload);
+        draw(&mut contents, command.command_type.as_str(), &command.payload.value());
     }
     contents
 }

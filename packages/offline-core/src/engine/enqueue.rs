@@ -6,16 +6,15 @@ use std::{
 
 use offline_domain::ConflictPolicy;
 use offline_protocol::{
-    CommandId, DeviceId, Expected, IdempotencyKey, MAX_DEPENDS_ON, RecordKey, Seq, Timestamp, ToJson,
+    CommandId, DeviceId, Expected, IdempotencyKey, Json, MAX_DEPENDS_ON, Payload, RecordKey, Seq, Timestamp,
     TraceId, joined,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Engine, Inner};
 use crate::{
     Appended, Bell, BoxFuture, Chain, Durability, EngineError, EventKind, JournalOutcome, JournalQuery,
-    NewCommand, OutboxCommand, OutboxQuery, Signal, Status, StoreError, write::OnTheWire,
+    NewCommand, OutboxCommand, OutboxQuery, Signal, Status, StoreError,
 };
 
 /// A command as an application makes it.
@@ -26,7 +25,7 @@ pub struct EnqueueRequest {
     #[serde(rename = "type")]
     pub command_type: String,
     /// The intent's content.
-    pub payload: Value,
+    pub payload: Payload,
     /// The version its author saw. With own unsettled commands on the record it becomes `after` the last of them.
     #[serde(default)]
     pub expected: Option<Expected>,
@@ -43,10 +42,10 @@ pub struct EnqueueRequest {
 
 impl EnqueueRequest {
     /// A command without expectation and dependencies, with strict durability.
-    pub fn new(command_type: impl Into<String>, payload: Value) -> Self {
+    pub fn new(command_type: impl Into<String>, payload: impl Into<Payload>) -> Self {
         Self {
             command_type: command_type.into(),
-            payload,
+            payload: payload.into(),
             expected: None,
             depends_on: Vec::new(),
             durability: Durability::Strict,
@@ -121,7 +120,7 @@ impl Engine {
 impl Inner {
     fn prepare(&self, request: EnqueueRequest) -> Result<NewCommand, EngineError> {
         let (command_type, prepared) =
-            self.registry.prepare_named(&request.command_type, &request.payload)?;
+            self.registry.prepare_named(&request.command_type, &request.payload.value())?;
         let chain = match (prepared.policy(), request.expected) {
             (ConflictPolicy::Guarded, None) => return Err(EngineError::VersionRequired),
             (ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven, Some(_)) => Chain::AfterOwn,
@@ -197,7 +196,9 @@ fn trace_id(uuid: uuid::Uuid) -> TraceId {
 
 /// How many bytes the command takes on the wire.
 pub(super) fn wire_size(command: &OutboxCommand) -> usize {
-    OnTheWire(command).to_text().len()
+    let mut json = Json::default();
+    command.on_the_wire(&mut json);
+    json.into_text().len()
 }
 
 type Answer = Result<Appended, StoreError>;

@@ -1,6 +1,5 @@
-use offline_protocol::{CommandId, Expected, ProblemCode, RecordKey, Version};
+use offline_protocol::{CommandId, Expected, Payload, ProblemCode, RecordKey, Version};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Engine, Inner, OutboxEntry};
 use crate::{
@@ -32,7 +31,11 @@ impl Engine {
     /// Sends a parked command again: same id, same place, and against the server's version when it was a conflict. It gets a new idempotency key
     /// when the old one has a verdict of the server, which stands for ever.
     /// `payload` stands in place of the old one when given.
-    pub async fn retry_with_latest(&self, id: CommandId, payload: Option<Value>) -> Result<(), EngineError> {
+    pub async fn retry_with_latest(
+        &self,
+        id: CommandId,
+        payload: Option<Payload>,
+    ) -> Result<(), EngineError> {
         let inner = &*self.0;
         let command = inner.command(id).await?;
         if command.status.on(StatusEvent::Retried) == Transition::Refused {
@@ -40,7 +43,8 @@ impl Engine {
         }
         let edited = match payload {
             Some(payload) => {
-                let keys: Vec<RecordKey> = inner.registry.prepare(&command.command_type, &payload)?.keys();
+                let keys: Vec<RecordKey> =
+                    inner.registry.prepare(&command.command_type, &payload.value())?.keys();
                 Some((payload, keys))
             }
             None => None,

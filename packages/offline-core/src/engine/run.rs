@@ -5,7 +5,8 @@ use offline_protocol::{CommandId, Limits, Timestamp, TraceId};
 use super::{Engine, Inner, batch::Batch, state::News, told::Told};
 use crate::{
     BoxFuture, Change, EventKind, Flight, FlightId, JournalEntry, JournalOutcome, JournalQuery,
-    NetworkVerdict, OutboxCommand, PauseReason, Phase, Progress, Settlement, Signal, StoreError,
+    NetworkVerdict, OutboxCommand, OutgoingBatch, PauseReason, Phase, Progress, Settlement, Signal,
+    StoreError,
     lanes::{self, Lanes, Standing},
     plan::{Input, Moment, Planner, Rules, Step},
     platform::Exchange,
@@ -240,9 +241,10 @@ impl<'a> Runner<'a> {
             .iter()
             .map(|command| Sent { command_id: command.command_id, attempts: command.attempts })
             .collect();
-        let wire = commands.into_iter().map(OutboxCommand::into_wire).collect();
+        let batch = OutgoingBatch::of(&commands);
+        drop(commands);
         let before = self.inner.verdict();
-        let (mut exchange, mut result) = (self.inner.ports.transport.send(wire), None);
+        let (mut exchange, mut result) = (self.inner.ports.transport.send(batch), None);
         self.with_heartbeat(&mut |context| keep(exchange.as_mut().poll(context), &mut result)).await;
         let result = result.expect("BUG: an exchange that is over has an answer");
         self.inner.observe(before, &result);

@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
 use offline_protocol::{
-    ChangeSeq, CommandId, Conflict, Expected, IdempotencyKey, Part, RecordKey, RecordVersion, Seq, Timestamp,
-    joined,
+    ChangeSeq, CommandId, Conflict, Expected, IdempotencyKey, Part, Payload, RecordKey, RecordVersion, Seq,
+    Timestamp, joined,
 };
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -166,7 +165,7 @@ pub enum Resolution {
         /// The version it is now made against.
         expected: Option<Expected>,
         /// The edited payload with what it touches; `None` keeps both.
-        edited: Option<(Value, Vec<RecordKey>)>,
+        edited: Option<(Payload, Vec<RecordKey>)>,
     },
     /// Out of the outbox, as [`JournalEntry::discarded`].
     Discard {

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use offline_protocol::{Command, Hello, Outcome};
+use offline_protocol::{CommandId, Hello, Json, Outcome};
 
-use crate::{BoxFuture, MaybeSend, MaybeSync};
+use crate::{BoxFuture, MaybeSend, MaybeSync, OutboxCommand};
 
 /// How an exchange failed. The class is set where the failure is seen; nobody reads message texts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,42 @@ pub enum TransportError {
     Incompatible,
 }
 
+/// One batch on its way to the server.
+#[derive(Clone)]
+pub struct OutgoingBatch {
+    /// Its commands, in order.
+    pub command_ids: Vec<CommandId>,
+    /// The body of the request: an [`offline_protocol::CommandBatch`] as JSON.
+    pub body: String,
+}
+
+impl OutgoingBatch {
+    /// The batch of these commands.
+    pub fn of(commands: &[OutboxCommand]) -> Self {
+        let mut json = Json::default();
+        json.object();
+        json.name("commands");
+        json.list_of(commands.len(), &mut |place, json| commands[place].on_the_wire(json));
+        json.end_object();
+        Self {
+            command_ids: commands.iter().map(|command| command.command_id).collect(),
+            body: json.into_text(),
+        }
+    }
+
+    /// Whether these are as many outcomes as commands, in their order and each with its command's id.
+    pub fn is_answered_by(&self, outcomes: &[Outcome]) -> bool {
+        let answered = outcomes.iter().map(|outcome| outcome.command_id);
+        answered.eq(self.command_ids.iter().map(|id| Some(*id)))
+    }
+}
+
+impl std::fmt::Debug for OutgoingBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OutgoingBatch({:?})", self.command_ids)
+    }
+}
+
 /// The way to the server, with the identity of the partition's user.
 ///
 /// An implementation must guarantee:
@@ -41,7 +77,7 @@ pub enum TransportError {
 ///   the answer is `Unauthorized`.
 pub trait Transport: MaybeSend + MaybeSync {
     /// Sends one batch.
-    fn send(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>>;
+    fn send(&self, batch: OutgoingBatch) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>>;
 
     /// Asks whether the server is there and what it accepts. Needs no token.
     fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>>;

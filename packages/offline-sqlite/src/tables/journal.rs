@@ -1,5 +1,5 @@
 use offline_core::{JournalEntry, JournalOutcome, JournalQuery, StoreError};
-use offline_protocol::{CommandId, RecordKey, Version};
+use offline_protocol::{CommandId, RecordKey, ToJson, Version, from_json};
 use rusqlite::params;
 
 use super::{limit, outbox::command_id};
@@ -49,7 +49,7 @@ pub(super) fn highest(
 
 /// Adds an entry at the end.
 pub(super) fn push(transaction: &Transaction<'_>, entry: &JournalEntry) -> Result<(), StoreError> {
-    let body = serde_json::to_string(entry).map_err(|error| StoreError::backend(&error.to_string()))?;
+    let body = entry.to_text();
     let id = entry.command.command_id;
     let sql = "INSERT INTO journal (command_id, body) VALUES (?1, ?2)";
     transaction.execute(sql, params![id.as_uuid().as_bytes(), body])?;
@@ -64,5 +64,5 @@ pub(super) fn push(transaction: &Transaction<'_>, entry: &JournalEntry) -> Resul
 }
 
 pub(crate) fn read(body: &str) -> Result<JournalEntry, StoreError> {
-    serde_json::from_str(body).map_err(|_| StoreError::Corrupt { what: "journal entry" })
+    from_json(body).ok_or(StoreError::Corrupt { what: "journal entry" })
 }

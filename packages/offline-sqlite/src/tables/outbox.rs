@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use offline_core::{Appended, NewCommand, OutboxCommand, OutboxQuery, Status, StoreError, store_rules};
-use offline_protocol::{CommandId, RecordKey};
+use offline_protocol::{CommandId, RecordKey, ToJson, from_json};
 use rusqlite::{Row, params};
 
 use super::{journal, limit};
@@ -28,14 +28,14 @@ fn append_one(transaction: &mut Transaction<'_>, new: &mut NewCommand) -> Result
     let command = &mut new.command;
     command.seq = transaction.next_seq()?;
     command.expected = expected;
-    let body = to_json(command);
+    let body = command.to_text();
     // It may be appended once more, after this transaction was rolled back.
     command.expected = given;
     let id = &command.command_id;
     let sql = "INSERT INTO outbox (seq, command_id, status, body) SELECT ?1, ?2, ?3, ?4
         WHERE NOT EXISTS (SELECT 1 FROM journal WHERE command_id = ?2) ON CONFLICT (command_id) DO NOTHING";
     let (seq, status) = (signed(command.seq.get()), command.status.as_str());
-    if transaction.execute(sql, params![seq, id.as_uuid().as_bytes(), status, body?])? == 0 {
+    if transaction.execute(sql, params![seq, id.as_uuid().as_bytes(), status, body])? == 0 {
         transaction.give_back_seq();
         let known = match get(transaction, id)? {
             Some(command) => command,
@@ -95,7 +95,7 @@ pub(super) fn put(
     command: &OutboxCommand,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE outbox SET status = ?2, body = ?3 WHERE seq = ?1";
-    let body = to_json(command)?;
+    let body = command.to_text();
     transaction.execute(sql, params![signed(command.seq.get()), command.status.as_str(), body])?;
     transaction.went(before)?;
     transaction.came(command.status)
@@ -147,14 +147,9 @@ pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 pub(crate) fn read((body, in_flight): Stored) -> Result<OutboxCommand, StoreError> {
-    let mut command: OutboxCommand =
-        serde_json::from_str(&body).map_err(|_| StoreError::Corrupt { what: "command" })?;
+    let mut command: OutboxCommand = from_json(&body).ok_or(StoreError::Corrupt { what: "command" })?;
     if in_flight {
         command.status = Status::InFlight;
     }
     Ok(command)
-}
-
-fn to_json(command: &OutboxCommand) -> Result<String, StoreError> {
-    serde_json::to_string(command).map_err(|error| StoreError::backend(&error.to_string()))
 }

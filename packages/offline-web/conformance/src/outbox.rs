@@ -62,7 +62,7 @@ impl Outbox {
         let numbers = u64::from(first)..u64::from(first) + u64::from(count);
         let mut commands = samples::commands(numbers);
         for new in &mut commands {
-            new.command.payload = json!({ "description": noise(padding), "amountMinor": 1250 });
+            new.command.payload = json!({ "description": noise(padding), "amountMinor": 1250 }).into();
         }
         let durability = if relaxed { Durability::Relaxed } else { Durability::Strict };
         let appended = self.store.append(commands, durability).await.map_err(thrown)?;

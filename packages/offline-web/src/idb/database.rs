@@ -7,15 +7,15 @@ use std::{
 };
 
 use offline_core::{BoxFuture, StoreError};
-use offline_protocol::{joined, write_fractions_with};
+use offline_protocol::{Fractions, joined, use_fractions, whole_number};
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
 
 use super::{Answer, Fold, Key, Mode, NewRow, Plan, Request, Row, Seen, Step, Store};
 use crate::{
-    browser::fraction,
+    browser::{fraction, parse_float},
     ids::random_bytes,
-    read::{cut, number},
     task,
+    words::cut,
 };
 
 type OnStep = dyn FnMut(bool, List, List) -> u32;
@@ -75,7 +75,7 @@ impl Database {
     /// Names a database; it is opened, and made if need be, when it is first used.
     pub(crate) fn new(name: &str) -> Self {
         // Nothing is written before a database has a name.
-        write_fractions_with(fraction);
+        use_fractions(Fractions { read: parse_float, write: fraction });
         let identity = joined![uuid::Builder::from_random_bytes(random_bytes()).into_uuid()];
         Self(Rc::new(Raw::new(name, &identity)))
     }
@@ -190,7 +190,7 @@ async fn ended(promise: &JsValue) -> Result<(), StoreError> {
         "QuotaExceededError" => Err(StoreError::Full),
         _ => match said.strip_prefix("TooNew ").and_then(|versions| cut(versions, b' ')) {
             Some((found, known)) => {
-                let version = |text: &str| number(text).unwrap_or_default() as u32;
+                let version = |text: &str| whole_number(text).unwrap_or_default() as u32;
                 Err(StoreError::TooNew { found: version(found), known: version(known) })
             }
             // Its exception's name says all that is to be known.

@@ -9,12 +9,14 @@
 use std::ops::Range;
 
 use offline_core::{OutboxCommand, Status, StoreError};
-use offline_protocol::{CommandId, RecordKey, RecordVersion, Seq, ToJson, joined};
+use offline_protocol::{
+    CommandId, FromJson, RecordKey, RecordVersion, Seq, ToJson, from_json, joined, list_from_json,
+};
 
 use super::runs::Runs;
 use crate::{
     idb::{Index, NewRow, Plan, Request, Row, Store, Want},
-    read::{FromJson, parts, read, read_list},
+    words::parts,
 };
 
 /// Commands in a row: enough that a burst needs few requests, few enough that one that is parked is rewritten quickly.
@@ -128,7 +130,7 @@ impl Item {
             self.touches = command.touches.clone();
             return Ok(command);
         }
-        let mut command: OutboxCommand = read(line).ok_or(CORRUPT)?;
+        let mut command: OutboxCommand = from_json(line).ok_or(CORRUPT)?;
         command.seq = self.seq;
         Self::new(command, 0..0).command.ok_or(CORRUPT)
     }
@@ -150,7 +152,7 @@ impl Block {
     pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         let is_numbered = row.text.starts_with('{');
         let (text, commands): (String, Vec<OutboxCommand>) = if row.text.starts_with('[') {
-            let commands = read_list::<OutboxCommand>(&row.text).ok_or(CORRUPT)?;
+            let commands = list_from_json::<OutboxCommand>(&row.text).ok_or(CORRUPT)?;
             let mut text = String::new();
             commands.iter().for_each(|command| add_line(&mut text, &encode(command)));
             (text, commands)
@@ -225,7 +227,7 @@ pub(super) fn delete(keys: &Runs, plan: &mut Plan) {
 pub(super) fn read_lines<T: FromJson>(text: &str) -> Option<Vec<T>> {
     let mut all = Vec::new();
     for line in parts(text, b'\n') {
-        all.push(read(line)?);
+        all.push(from_json(line)?);
     }
     Some(all)
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want},
-    read::cut,
+    words::cut,
 };
 
 /// A flight as it is stored: the seqs of its commands, and the keys of the rows that hold them.

@@ -8,7 +8,8 @@
 
 use offline_core::{Applied, JournalEntry, JournalOutcome, JournalQuery, OutboxCommand, StoreError};
 use offline_protocol::{
-    ChangeSeq, CommandId, RecordKey, RecordVersion, Seq, Timestamp, Version, joined, to_json,
+    ChangeSeq, CommandId, Fields, FromJson, RecordKey, RecordVersion, Seq, Timestamp, Version, from_json,
+    joined, list_from_json, to_json, whole_number,
 };
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     idb::{Answer, Index, NewRow, Plan, Request, Row, Seen, Step, Store, Want},
-    read::{Fields, FromJson, cut, number, parts, read, read_list},
+    words::{cut, parts},
 };
 
 /// Entries in a row: enough that a large batch needs few requests, few enough that one entry is read quickly.
@@ -101,7 +102,7 @@ pub(super) fn entries(
 ) -> Result<Vec<JournalEntry>, StoreError> {
     // Up to version 2 of the layout a row's body was a JSON list.
     if row.text.starts_with('[') {
-        let mut entries = read_list::<JournalEntry>(&row.text).ok_or(CORRUPT)?;
+        let mut entries = list_from_json::<JournalEntry>(&row.text).ok_or(CORRUPT)?;
         entries.drain(..skipped.min(entries.len()));
         return Ok(entries);
     }
@@ -113,7 +114,7 @@ pub(super) fn entries(
     let Some(((_, key), _)) = block else {
         let mut entries = Vec::new();
         for line in parts(lines, b'\n') {
-            entries.push(read::<Line>(line).ok_or(CORRUPT)?.0);
+            entries.push(from_json::<Line>(line).ok_or(CORRUPT)?.0);
         }
         return Ok(entries);
     };
@@ -246,7 +247,7 @@ pub(super) fn ask_highest(record: &RecordKey, plan: &mut Plan) {
 pub(super) fn highest_in(row: &Row) -> Option<(CommandId, Version)> {
     let mut parts = parts(&row.text, b' ');
     let _record = parts.next();
-    let version = Version::of(number(parts.next()?)?)?;
+    let version = Version::of(whole_number(parts.next()?)?)?;
     Some((CommandId::of(parts.next()?)?, version))
 }
 

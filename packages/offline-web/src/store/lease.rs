@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use offline_core::{Fence, Lease, StoreError, Takeover, store_rules};
-use offline_protocol::{Timestamp, joined};
+use offline_protocol::{Timestamp, joined, whole_number};
 
 use crate::{
     idb::{Answer, Plan, Seen, Step, Store},
-    read::{number, parts},
+    words::parts,
 };
 
 const LEASE: &str = "lease";
@@ -40,9 +40,9 @@ impl LeaseRow {
 
     fn parse(text: &str) -> Option<Self> {
         let mut parts = parts(text, b' ');
-        let fence = number(parts.next()?)?;
+        let fence = whole_number(parts.next()?)?;
         let Some(until) = parts.next() else { return Some(Self { fence, held: None }) };
-        let expires_at = Timestamp::from_millis(i64::try_from(number(until)?).ok()?);
+        let expires_at = Timestamp::from_millis(i64::try_from(whole_number(until)?).ok()?);
         let holder = parts.rest()?.to_owned();
         Some(Self { fence, held: Some(Lease { holder, fence: Fence(fence), expires_at }) })
     }

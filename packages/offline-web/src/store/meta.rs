@@ -1,11 +1,11 @@
 use offline_core::{Counts, Status, StoreError};
 
-use offline_protocol::{Part, joined};
+use offline_protocol::{Part, joined, whole_number};
 
 use super::{block::UNSETTLED, flight::Flights, runs::Runs};
 use crate::{
     idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want},
-    read::{number, parts},
+    words::parts,
 };
 
 const TALLY: &str = "tally";
@@ -45,7 +45,7 @@ impl Tally {
 
     fn parse(text: &str) -> Option<Self> {
         let mut parts = parts(text, b' ');
-        let mut next = || number(parts.next()?);
+        let mut next = || whole_number(parts.next()?);
         Some(Self {
             removed: next()?,
             highest_removed: next()?,

@@ -1,8 +1,8 @@
 //! Sets of keys as runs without gaps, because a range is one request and a key is one too.
 
-use offline_protocol::{Part, joined};
+use offline_protocol::{Part, joined, whole_number};
 
-use crate::read::{cut, number, parts};
+use crate::words::{cut, parts};
 
 /// From the first to the last key, both included.
 type Run = (i64, i64);
@@ -76,7 +76,7 @@ impl Runs {
 }
 
 fn key(text: &str) -> Option<i64> {
-    i64::try_from(number(text)?).ok()
+    i64::try_from(whole_number(text)?).ok()
 }
 
 /// `1-64,70-70`.

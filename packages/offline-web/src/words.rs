@@ -1,5 +1,4 @@
-//! Parts of texts and whole numbers, as rows have them. The standard library knows every kind of separator and of number, and is several times as large
-//! for it.
+//! Parts of texts, as rows have them. The standard library knows every kind of separator, and is several times as large for it.
 
 /// What is before the first `separator`, an ASCII character, and what is behind it.
 pub(crate) fn cut(text: &str, separator: u8) -> Option<(&str, &str)> {
@@ -37,16 +36,6 @@ impl<'t> Iterator for Parts<'t> {
     }
 }
 
-/// A whole number of digits alone; nothing when it is too large.
-#[inline(never)]
-pub(crate) fn number(text: &str) -> Option<u64> {
-    let digit = |number: u64, byte: u8| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    };
-    if text.is_empty() { None } else { text.bytes().try_fold(0, digit) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -62,13 +51,6 @@ mod tests {
                 let wanted: Vec<&str> = text.split(separator).collect();
                 prop_assert_eq!(parts(&text, byte).collect::<Vec<_>>(), wanted);
             }
-        }
-
-        #[test]
-        fn numbers_are_those_of_the_standard_library(text in "[0-9]{0,21}|[-+ 0-9a]{0,3}", number in any::<u64>()) {
-            let signed = text.starts_with('+');
-            prop_assert_eq!(super::number(&text), text.parse().ok().filter(|_| !signed));
-            prop_assert_eq!(super::number(&number.to_string()), Some(number));
         }
     }
 

@@ -1,5 +1,7 @@
 //! The readers against serde's derived code, which defines the types: both read the same, and refuse the same.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fmt::Debug;
 
 use offline_conformance::samples::{
@@ -10,13 +12,11 @@ use offline_core::{
     OutboxEntry, PauseReason, Phase, Progress, Status, SyncStatus,
 };
 use offline_protocol::{
-    ChangeSeq, Expected, FieldError, Hello, Outcomes, Problem, ProblemCode, RecordSnapshot, RecordVersion,
-    TraceId, UserId,
+    ChangeSeq, Expected, FieldError, FromJson, Hello, Outcomes, Problem, ProblemCode, RecordSnapshot,
+    RecordVersion, TraceId, UserId, from_json, list_from_json,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-
-use super::{FromJson, read, read_list};
 
 /// What a field may hold in place of what it should.
 fn misfits() -> Vec<Value> {
@@ -44,7 +44,7 @@ fn misfits() -> Vec<Value> {
 
 fn agree<T: FromJson + DeserializeOwned + Serialize>(value: &Value, what: &str) {
     let text = value.to_string();
-    let ours = read::<T>(&text).map(|read| serde_json::to_value(read).unwrap());
+    let ours = from_json::<T>(&text).map(|read| serde_json::to_value(read).unwrap());
     let serdes = serde_json::from_str::<T>(&text).ok().map(|read| serde_json::to_value(read).unwrap());
     assert!(ours == serdes, "{what}: ours {}, serde's {}", ours.is_some(), serdes.is_some());
 }
@@ -82,14 +82,14 @@ fn spoil<T: FromJson + DeserializeOwned + Serialize>(whole: &Value, pointer: &st
 
 fn hold_against_serde<T: FromJson + DeserializeOwned + Serialize>(sample: &impl Serialize) {
     let value = serde_json::to_value(sample).unwrap();
-    assert!(read::<T>(&value.to_string()).is_some(), "a sample is read");
+    assert!(from_json::<T>(&value.to_string()).is_some(), "a sample is read");
     agree::<T>(&value, "the sample");
     spoil::<T>(&value, "");
 }
 
 fn pending() -> OutboxCommand {
     let mut command = chained(1, &["a", "b"], Some(Expected::Version(version(4)))).command;
-    command.payload = json!({ "name": "Grüße" });
+    command.payload = json!({ "name": "Grüße" }).into();
     command.seq = seq(17);
     command
 }
@@ -130,12 +130,12 @@ fn journal_entries_are_read_as_serde_reads_them() {
 #[test]
 fn what_the_server_answers_is_read_as_serde_reads_it() {
     for golden in [
-        include_str!("../../../offline-protocol/golden/outcomes.json"),
-        include_str!("../../../offline-protocol/golden/outcomes-replayed.json"),
+        include_str!("../../offline-protocol/golden/outcomes.json"),
+        include_str!("../../offline-protocol/golden/outcomes-replayed.json"),
     ] {
         hold_against_serde::<Outcomes>(&serde_json::from_str::<Value>(golden).unwrap());
     }
-    let hello = include_str!("../../../offline-protocol/golden/hello.json");
+    let hello = include_str!("../../offline-protocol/golden/hello.json");
     hold_against_serde::<Hello>(&serde_json::from_str::<Value>(hello).unwrap());
 }
 
@@ -143,7 +143,7 @@ fn what_the_server_answers_is_read_as_serde_reads_it() {
 fn what_the_page_and_other_tabs_say_is_read_as_serde_reads_it() {
     let request = EnqueueRequest {
         command_type: "THING_UPDATE_V1".into(),
-        payload: json!({ "a": 1 }),
+        payload: json!({ "a": 1 }).into(),
         expected: Some(Expected::Version(version(3))),
         depends_on: vec![id(4)],
         durability: Durability::Relaxed,
@@ -185,7 +185,7 @@ fn every_name_of_a_choice_is_read() {
     use {NetworkVerdict as V, PauseReason as R, Phase as P, Status as S};
     fn same<T: FromJson + Serialize + Debug>(value: &T) -> (Value, Value) {
         let written = serde_json::to_value(value).unwrap();
-        let read: T = read(&written.to_string()).unwrap();
+        let read: T = from_json(&written.to_string()).unwrap();
         (serde_json::to_value(read).unwrap(), written)
     }
     each(&[V::Unknown, V::Online, V::Offline, V::CaptivePortal, V::ServerUnavailable], |verdict| {
@@ -210,17 +210,17 @@ fn every_name_of_a_choice_is_read() {
 #[test]
 fn content_of_the_application_comes_back_exactly() {
     let mut command = command(1).command;
-    command.payload = nasty_payload();
+    command.payload = nasty_payload().into();
     let text = serde_json::to_string(&command).unwrap();
-    assert!(read::<OutboxCommand>(&text).unwrap() == command);
+    assert!(from_json::<OutboxCommand>(&text).unwrap() == command);
 }
 
 #[test]
 fn one_misfit_spoils_a_list_and_text_that_is_not_json_is_none() {
     let good = serde_json::to_value(pending()).unwrap();
-    assert_eq!(read_list::<OutboxCommand>(&json!([good, good]).to_string()).unwrap().len(), 2);
-    assert!(read_list::<OutboxCommand>(&json!([good, {}]).to_string()).is_none());
+    assert_eq!(list_from_json::<OutboxCommand>(&json!([good, good]).to_string()).unwrap().len(), 2);
+    assert!(list_from_json::<OutboxCommand>(&json!([good, {}]).to_string()).is_none());
     for text in ["", "{", "nonsense", "[]", "5", "null"] {
-        assert!(read::<OutboxCommand>(text).is_none(), "{text:?} was read");
+        assert!(from_json::<OutboxCommand>(text).is_none(), "{text:?} was read");
     }
 }
