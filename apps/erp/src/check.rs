@@ -1,6 +1,6 @@
 //! What a payload's fields must look like, whatever the records say.
 
-use offline_domain::{Form, Records, Rejection, read_form};
+use offline_domain::{Form, MAX_ERRORS, Records, Rejection, read_form};
 use offline_protocol::{FieldError, RecordId, RecordKey, RecordKind, joined};
 use serde::{Deserialize, Deserializer};
 
@@ -22,7 +22,7 @@ impl Checks {
         Self::default()
     }
 
-    /// The errors, in the order in which they were found.
+    /// The first errors, in the order in which they were found.
     pub(crate) fn finish(self) -> Vec<FieldError> {
         self.0
     }
@@ -100,7 +100,9 @@ impl Checks {
     }
 
     pub(crate) fn fail(&mut self, pointer: &str, code: &str, message: impl Into<String>) {
-        self.0.push(field_error(pointer, code, message));
+        if self.0.len() < MAX_ERRORS {
+            self.0.push(field_error(pointer, code, message));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use offline_protocol::{ConflictReason, Problem, ProblemCode, RecordKey, Version};
 
-use crate::{Access, ConflictPolicy, Context, Effect, Prepared, Records};
+use crate::{Access, ConflictPolicy, Context, Effect, MAX_ERRORS, Prepared, Records};
 
 /// What executing a command against records comes to. The rules of versions live here, once, for server and overlay.
 #[derive(Clone, PartialEq)]
@@ -39,9 +39,11 @@ pub fn execute(
             500,
             "The handler wrote a record that it does not touch",
         )),
-        Err(rejection) => Execution::Rejected(
-            Problem::new(ProblemCode::RuleViolated, 422, rejection.title).with_errors(rejection.errors),
-        ),
+        Err(mut rejection) => {
+            rejection.errors.truncate(MAX_ERRORS);
+            let problem = Problem::new(ProblemCode::RuleViolated, 422, rejection.title);
+            Execution::Rejected(problem.with_errors(rejection.errors))
+        }
     }
 }
 

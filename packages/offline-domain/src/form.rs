@@ -8,6 +8,9 @@ use std::cell::RefCell;
 use offline_protocol::{FieldError, Part, RecordId, UserId, joined};
 use serde_json::{Map, Value};
 
+/// The most errors that are told of one command. A payload of some kilobytes can hold a hundred thousand, each with a text.
+pub const MAX_ERRORS: usize = 20;
+
 /// A type with a JSON form. Structs get it from [`crate::form!`].
 pub trait Form: Sized {
     /// Whether null is one of its values.
@@ -22,7 +25,7 @@ pub trait Form: Sized {
     fn to_json(&self) -> Value;
 }
 
-/// Reads a form, or says everything that does not fit: never with the value itself, which may be user data.
+/// Reads a form, or says what does not fit, the first [`MAX_ERRORS`]: never with the value itself, which may be user data.
 pub fn read_form<T: Form>(value: &Value) -> Result<T, Vec<FieldError>> {
     let errors = RefCell::default();
     let read = T::read(Place { value: Some(value), step: Step::Root, up: None, errors: &errors });
@@ -47,8 +50,11 @@ enum Step<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Writes down what is wrong here.
+    /// Writes down what is wrong here, unless there is enough.
     pub fn fail(&self, code: &str, message: &str) {
+        if self.errors.borrow().len() >= MAX_ERRORS {
+            return;
+        }
         let error = FieldError { pointer: self.pointer(), code: code.into(), message: message.into() };
         self.errors.borrow_mut().push(error);
     }

@@ -12,7 +12,7 @@ mod resource;
 
 pub use error::{CommandError, RegistryError};
 pub use execute::{Execution, check_versions, execute};
-pub use form::{Form, Place, read_form};
+pub use form::{Form, MAX_ERRORS, Place, read_form};
 #[doc(hidden)]
 pub use form::{Object, open};
 pub use handler::{Access, CommandHandler, ConflictPolicy, Context, Effect, Rejection, Touch, Write};

@@ -4,7 +4,8 @@ use offline_protocol::{CommandType, FieldError, RecordKey, joined};
 use serde_json::Value;
 
 use crate::{
-    CommandError, CommandHandler, ConflictPolicy, Context, Effect, Records, RegistryError, Rejection, Touch,
+    CommandError, CommandHandler, ConflictPolicy, Context, Effect, MAX_ERRORS, Records, RegistryError,
+    Rejection, Touch,
 };
 
 /// The command types that a program knows, with what each means.
@@ -124,7 +125,10 @@ impl Registry {
         command_type: &CommandType,
         mut payload: Value,
     ) -> Result<Prepared, CommandError> {
-        let invalid = |errors| CommandError::InvalidPayload { command_type: command_type.clone(), errors };
+        let invalid = |mut errors: Vec<FieldError>| {
+            errors.truncate(MAX_ERRORS);
+            CommandError::InvalidPayload { command_type: command_type.clone(), errors }
+        };
         let mut meaning = self.meaning(command_type);
         if meaning.is_some() && is_deeper_than(&payload, MAX_PAYLOAD_DEPTH) {
             return Err(invalid(vec![too_deep()]));

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
-use offline_domain::{Form, form, read_form};
+use offline_domain::{Form, MAX_ERRORS, form, read_form};
 use offline_protocol::RecordId;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -105,6 +105,14 @@ fn any_text() -> impl Strategy<Value = Value> {
 
 fn any_amount() -> impl Strategy<Value = Value> {
     prop_oneof![any::<i64>().prop_map(Value::from), any::<u64>().prop_map(Value::from), Just(json!(1.0))]
+}
+
+#[test]
+fn of_ever_so_many_errors_the_first_twenty_are_told() {
+    let lines = vec![json!({}); 100_000];
+    let order = json!({ "orderId": "o", "state": "draft", "lines": lines });
+    let errors = read_form::<Order>(&order).unwrap_err();
+    assert_eq!((errors.len(), errors[0].pointer.as_str()), (MAX_ERRORS, "/lines/0"));
 }
 
 proptest! {

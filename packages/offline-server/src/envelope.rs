@@ -1,8 +1,10 @@
 //! The body of `POST /sync/commands`: the envelope is refused as a whole, an item by itself.
 
+use std::fmt;
+
 use offline_domain::Registry;
 use offline_protocol::{Command, CommandId, Fingerprint, Limits, Problem, ProblemCode, WorkspaceId};
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -11,11 +13,62 @@ use crate::{
     json::{JsonError, read_item},
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    commands: Vec<&'a RawValue>,
+/// Reads `{"commands": [...]}`, and of the list no more items than it is built for and one: a body can hold millions of them.
+#[derive(Clone, Copy)]
+struct Envelope(usize);
+
+impl<'de> DeserializeSeed<'de> for Envelope {
+    type Value = Vec<&'de RawValue>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Envelope {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the one field commands")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut commands = None;
+        while let Some(field) = fields.next_key::<String>()? {
+            if field != "commands" || commands.is_some() {
+                return Err(A::Error::custom("another field"));
+            }
+            commands = Some(fields.next_value_seed(Items(self.0))?);
+        }
+        commands.ok_or_else(|| A::Error::missing_field("commands"))
+    }
+}
+
+struct Items(usize);
+
+impl<'de> DeserializeSeed<'de> for Items {
+    type Value = Vec<&'de RawValue>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while items.len() <= self.0
+            && let Some(item) = list.next_element()?
+        {
+            items.push(item);
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(items)
+    }
 }
 
 /// Reads a batch. The error is the answer to the whole request.
@@ -27,7 +80,9 @@ pub(crate) fn read_batch(
     registry: &Registry,
     workspace: Option<&WorkspaceId>,
 ) -> Result<Vec<Item>, Problem> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = Envelope(limits.max_items as usize).deserialize(&mut reader);
+    let items = read.and_then(|items| reader.end().map(|()| items)).map_err(|error| {
         let detail = if error.is_data() {
             "The body must be an object with the one field commands, a list"
         } else {
@@ -35,14 +90,14 @@ pub(crate) fn read_batch(
         };
         invalid_request(detail)
     })?;
-    if envelope.commands.len() > limits.max_items as usize {
+    if items.len() > limits.max_items as usize {
         let detail = format!("at most {} commands", limits.max_items);
         return Err(
             Problem::new(ProblemCode::RequestTooLarge, 413, "The batch is too large").with_detail(detail)
         );
     }
     let read = |raw: &&RawValue| read_one(raw.get(), limits, registry, workspace);
-    envelope.commands.iter().map(read).collect()
+    items.iter().map(read).collect()
 }
 
 pub(crate) fn invalid_request(detail: &str) -> Problem {

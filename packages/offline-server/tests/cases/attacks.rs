@@ -102,6 +102,42 @@ async fn garbage_is_answered_with_a_stable_code_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn of_a_payload_full_of_faults_no_more_is_said_than_somebody_reads() {
+    let server = TestServer::start().await;
+    let lines = |line: Value, many: usize| vec![line; many];
+    let posting = |lines: Vec<Value>| json!({ "entryId": "p", "postedOn": "2026-11-20", "currency": "CHF", "description": "x", "lines": lines });
+    // Of the wrong shape, and of the right one with wrong values.
+    for lines in
+        [lines(json!({}), 50_000), lines(json!({ "account": "", "side": "debit", "amountMinor": 1 }), 500)]
+    {
+        let outcome = server.send_one(&server.command("LEDGER_POST_V1", posting(lines.clone()))).await;
+        assert_eq!((code(&outcome), errors(&outcome["problem"])), ("invalid-payload", 20));
+        let single = server.write(reqwest::Method::POST, "/ledger-entries", "k", &posting(lines));
+        let problem = assert_problem(single.send().await.unwrap(), 422, "invalid-payload").await;
+        assert_eq!(errors(&problem), 20);
+    }
+}
+
+fn errors(problem: &Value) -> usize {
+    problem["errors"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_list_of_millions_is_too_large_and_still_has_to_be_json() {
+    let server = TestServer::start().await;
+    let token = server.token("ana", "acme");
+    let millions = "1,".repeat(2_000_000);
+    for (body, status, code) in [
+        (format!("{{\"commands\":[{millions}1]}}"), 413, "request-too-large"),
+        (format!("{{\"commands\":[{millions}]}}"), 400, "invalid-request"),
+        (format!("{{\"commands\":[{millions}1],\"commands\":[]}}"), 400, "invalid-request"),
+        (format!("{{\"commands\":[{millions}1]}}}}"), 400, "invalid-request"),
+    ] {
+        assert_problem(server.post(&token).body(body).send().await.unwrap(), status, code).await;
+    }
+}
+
+#[tokio::test]
 async fn every_answer_says_that_it_is_ours() {
     let server = TestServer::start().await;
     let token = server.token("ana", "acme");
