@@ -371,6 +371,32 @@ async fn the_log_names_each_command_and_never_what_is_in_it() {
 }
 
 #[tokio::test]
+async fn row_21_who_asks_for_a_workspace_of_others_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let server = ServerProcess::spawn(binary(&folder.path().join("data"), &["--dev"]).stderr(log));
+    let token = server.sign_in("ben", "acme").await;
+    for path in ["/workspaces/globex/records/expense", "/workspaces/globex/expenses/e1"] {
+        let get = server.client.get(format!("{}{path}", server.url)).bearer_auth(&token);
+        assert_eq!(get.send().await.unwrap().status(), 404);
+    }
+    let post = server.client.post(format!("{}/workspaces/globex/expenses", server.url)).bearer_auth(&token);
+    assert_eq!(post.header("idempotency-key", "k").body("{}").send().await.unwrap().status(), 404);
+    let mut foreign = create(1);
+    foreign["workspaceId"] = json!("globex");
+    server.send(&token, &[foreign]).await.unwrap();
+    assert!(server.terminate().success());
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_ben = |line: &&Value| (&line["workspaceId"], &line["userId"]) == (&json!("acme"), &json!("ben"));
+    let tried =
+        |line: &&Value| line["level"] == "WARN" && line["message"].as_str().unwrap().contains("not its own");
+    assert_eq!(lines.iter().filter(tried).filter(of_ben).count(), 3, "{log}");
+    let refused = lines.iter().filter(of_ben).filter(|line| line["code"] == "workspace-not-found");
+    assert_eq!(refused.count(), 1, "{log}");
+}
+
+#[tokio::test]
 async fn the_web_app_is_served_with_its_pages_and_its_caching() {
     let folder = tempfile::tempdir().unwrap();
     let web = folder.path().join("dist");

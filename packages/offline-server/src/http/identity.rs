@@ -35,9 +35,21 @@ pub(crate) async fn member(
     workspace: &str,
 ) -> Result<Membership, ProblemResponse> {
     let identity = speaker(server, headers).await?;
-    let workspace = WorkspaceId::new(workspace).map_err(|_| workspace_not_found())?;
-    let member = Membership::verify(&*server.memberships, &identity, &workspace).await?;
-    member.ok_or_else(|| workspace_not_found().into())
+    let member = match WorkspaceId::new(workspace) {
+        Ok(workspace) => Membership::verify(&*server.memberships, &identity, &workspace).await?,
+        Err(_) => None,
+    };
+    member.ok_or_else(|| not_a_member(&identity))
+}
+
+/// For the eyes of whoever looks for intruders; the answer says less.
+fn not_a_member(identity: &Identity) -> ProblemResponse {
+    tracing::warn!(
+        workspaceId = %identity.workspace_id,
+        userId = %identity.user_id,
+        "a token, valid in itself, for a workspace that is not its own or that its user does not belong to"
+    );
+    workspace_not_found().into()
 }
 
 /// The speaker and his membership of the token's own workspace, for routes that name none.
@@ -63,5 +75,8 @@ async fn with_membership(
     identity: Identity,
 ) -> Result<(Identity, Membership), ProblemResponse> {
     let member = Membership::verify(&*server.memberships, &identity, &identity.workspace_id).await?;
-    Ok((identity, member.ok_or_else(workspace_not_found)?))
+    match member {
+        Some(member) => Ok((identity, member)),
+        None => Err(not_a_member(&identity)),
+    }
 }

@@ -77,8 +77,14 @@ fn unquote(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// The version that `If-Match` asks for: one entity tag as this server gave it. `*` asks for none.
+/// The version that `If-Match` asks for: one entity tag as this server gave it. `*` asks for none. A condition that no command can keep is
+/// refused, because a write must not happen when it is false (RFC 9110, 13.2.1).
 pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Version>, Problem> {
+    if headers.contains_key(header::IF_NONE_MATCH) {
+        return Err(invalid_request(
+            "A write takes no If-None-Match: a creation never overwrites, and an update names its version by If-Match",
+        ));
+    }
     let mut values = headers.get_all(header::IF_MATCH).iter();
     let (Some(value), more) = (values.next(), values.next()) else { return Ok(None) };
     let text = value.to_str().map(str::trim).unwrap_or_default();

@@ -220,6 +220,24 @@ async fn row_08_single_if_match_is_one_strong_tag() {
 }
 
 #[tokio::test]
+async fn row_08_single_a_condition_that_no_command_can_keep_is_refused_and_never_ignored() {
+    let server = TestServer::start().await;
+    server.post_expense("e1", "k1").send().await.unwrap();
+    for tag in ["*", "\"1\"", "\"9\"", "W/\"1\"", "nonsense"] {
+        let update = server.write(Method::PATCH, "/expenses/e1", "k2", &json!({ "amountMinor": 1 }));
+        let update = update.header("if-match", "\"1\"").header("if-none-match", tag);
+        assert_problem(update.send().await.unwrap(), 400, "invalid-request").await;
+        let create = server.post_expense("e2", "k3").header("if-none-match", tag);
+        assert_problem(create.send().await.unwrap(), 400, "invalid-request").await;
+    }
+    assert_eq!((server.count("receipt").await, server.count("record").await), (1, 1));
+    // No record says when it was modified, so this one is ignored, as it has to be (RFC 9110, 13.1.4).
+    let submit = server.write(Method::POST, "/expenses/e1/submit", "k4", &json!({}));
+    let submit = submit.header("if-unmodified-since", "Mon, 01 Jan 2001 00:00:00 GMT").send().await.unwrap();
+    assert_eq!((submit.status().as_u16(), submit.headers().get("last-modified")), (200, None));
+}
+
+#[tokio::test]
 async fn row_09_single_a_guarded_update_without_a_version_is_428() {
     let server = TestServer::start().await;
     server.post_expense("e1", "k1").send().await.unwrap();

@@ -122,6 +122,37 @@ async fn a_token_ends_with_its_lifetime() {
     assert_problem(server.get(&token, "/workspaces/acme/records/expense").await, 401, "unauthorized").await;
 }
 
+#[tokio::test]
+async fn clocks_that_differ_by_seconds_or_hours_are_judged_by_the_servers_own() {
+    let server = TestServer::start().await;
+    let now = START / 1000;
+    let hour = 3600;
+    let cases = [
+        // `exp` is to the second, and gets no time on top.
+        ("exp", now - hour, 401),
+        ("exp", now - 1, 401),
+        ("exp", now, 401),
+        ("exp", now + 1, 200),
+        ("exp", now + 24 * hour, 200),
+        // The clock of who issues tokens may be ten seconds ahead.
+        ("nbf", now - 24 * hour, 200),
+        ("nbf", now, 200),
+        ("nbf", now + 10, 200),
+        ("nbf", now + 11, 401),
+        ("nbf", now + hour, 401),
+        // When a token was issued says nothing about how long it is good (RFC 7519, 4.1.6).
+        ("iat", now - 24 * hour, 200),
+        ("iat", now + 24 * hour, 200),
+    ];
+    for (claim, seconds, expected) in cases {
+        let token = forge(&json!({ "alg": "HS256" }), &with(claims(), claim, json!(seconds)), SECRET);
+        assert_eq!(status(&server, &token).await, expected, "{claim}: {} s", seconds - now);
+    }
+    let fraction =
+        forge(&json!({ "alg": "HS256" }), &with(claims(), "exp", json!(now as f64 + 60.5)), SECRET);
+    assert_eq!(status(&server, &fraction).await, 401, "whole seconds");
+}
+
 /// A server that believes what `configure` says, and nothing else.
 async fn server_with(configure: impl FnOnce(Tokens) -> Tokens) -> TestServer {
     TestServer::adapted(async |server| {
