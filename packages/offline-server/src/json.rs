@@ -20,6 +20,11 @@ pub(crate) fn json_text<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("BUG: values with text keys alone always serialize")
 }
 
+/// As [`json_text`], for an answer.
+pub(crate) fn json_bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("BUG: values with text keys alone always serialize")
+}
+
 /// Why an item is not JSON as the protocol wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JsonError {

@@ -19,6 +19,7 @@ mod metrics;
 mod postgres;
 mod rates;
 mod receipt;
+mod seats;
 mod shutdown;
 mod sql;
 mod sqlite;

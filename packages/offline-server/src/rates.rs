@@ -6,7 +6,10 @@ use std::{
 
 use offline_protocol::{Timestamp, UserId, WorkspaceId};
 
-use crate::{Clock, Identity};
+use crate::{
+    Clock, Identity, Membership,
+    seats::{Permit, SeatLimits, Seats},
+};
 
 /// How many users are watched at most, some 150 bytes each. At that many, those are forgotten who have their whole allowance, and when
 /// they are fewer than half, all.
@@ -21,9 +24,25 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-/// Watches what each user asks for, by (workspace, user), on this node alone. The default watches nothing.
-#[derive(Clone, Default)]
-pub struct Rates(Option<Arc<Watch>>);
+/// How many pages may be on their way at once. Each has some megabytes, and stays in memory until its reader has taken it.
+const PAGES: SeatLimits = SeatLimits { per_user: 16, per_workspace: 64, total: 256 };
+
+/// When there may be room for another page.
+const PAGE_WAIT: Duration = Duration::from_secs(1);
+
+/// Watches what each user asks for, by (workspace, user), on this node alone. The default watches nothing but how many pages he reads at once:
+/// 16, those of a workspace 64, all 256.
+#[derive(Clone)]
+pub struct Rates {
+    watch: Option<Arc<Watch>>,
+    pages: Arc<Seats>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { watch: None, pages: Arc::new(Seats::new(PAGES)) }
+    }
+}
 
 struct Watch {
     limit: RateLimit,
@@ -42,12 +61,18 @@ impl Rates {
     /// Limits every user to this.
     pub fn new(limit: RateLimit, clock: Arc<dyn Clock>) -> Self {
         let limit = RateLimit { per_second: limit.per_second.max(1), burst: limit.burst.max(1) };
-        Self(Some(Arc::new(Watch { limit, clock, allowances: Mutex::default() })))
+        let watch = Arc::new(Watch { limit, clock, allowances: Mutex::default() });
+        Self { watch: Some(watch), ..Self::default() }
     }
 
     /// Takes from the user's allowance; the error says when there will be enough, and nothing is taken.
     pub(crate) fn take(&self, identity: &Identity, cost: u32) -> Result<(), Duration> {
-        self.0.as_ref().map_or(Ok(()), |watch| watch.take(identity, cost))
+        self.watch.as_ref().map_or(Ok(()), |watch| watch.take(identity, cost))
+    }
+
+    /// The right to have a page on its way, until it is dropped; the error says when to ask again.
+    pub(crate) fn page(&self, membership: &Membership) -> Result<Permit, Duration> {
+        self.pages.take(membership).map_err(|_| PAGE_WAIT)
     }
 }
 
@@ -88,7 +113,7 @@ impl Watch {
 
 impl std::fmt::Debug for Rates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Rates({:?})", self.0.as_ref().map(|watch| watch.limit))
+        write!(f, "Rates({:?})", self.watch.as_ref().map(|watch| watch.limit))
     }
 }
 
@@ -159,7 +184,7 @@ mod tests {
         for number in 0..MOST {
             assert_eq!(rates.take(&user(&format!("u{number}")), 1), Ok(()));
         }
-        let watched = || rates.0.as_ref().unwrap().allowances.lock().unwrap().len();
+        let watched = || rates.watch.as_ref().unwrap().allowances.lock().unwrap().len();
         assert_eq!(watched(), MOST);
         clock.fetch_add(1_000, Ordering::SeqCst);
         assert_eq!(rates.take(&user("one-more"), 1), Ok(()));

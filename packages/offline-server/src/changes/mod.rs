@@ -22,7 +22,6 @@ pub(crate) use self::{
     cursor::{At, Place},
     hub::Listener,
     page::Page,
-    streams::{Permit, Streams, TooMany},
 };
 
 /// How a server tells what changed. Without one it has no such routes.

@@ -6,11 +6,11 @@ use axum::{
     body::{Body, Bytes, HttpBody as _},
     http::{HeaderMap, HeaderName, header},
 };
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use http_body_util::BodyExt as _;
 use offline_protocol::{Limits, Problem, ProblemCode};
 
-use crate::envelope::invalid_request;
+use crate::{envelope::invalid_request, seats::Permit};
 
 /// How long a client may take to send a body: 4 MiB at 1 Mbit/s, and some.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,16 +28,19 @@ pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limits: &Limits) 
             return Err(problem);
         }
     };
+    let bytes = read_all(body, limits).await?;
+    if gzip { unpack(&bytes, limits) } else { Ok(bytes) }
+}
+
+/// Reads a body of any kind, as it is.
+pub(crate) async fn read_all(body: Body, limits: &Limits) -> Result<Bytes, Problem> {
     let read = read(body, limits.max_body_bytes as usize);
-    let bytes = match tokio::time::timeout(BODY_TIMEOUT, read).await {
-        Ok(Ok(Some(bytes))) => bytes,
-        Ok(Ok(None)) => return Err(too_large(limits)),
-        Ok(Err(_)) => return Err(invalid_request("The body could not be read")),
-        Err(_) => {
-            return Err(Problem::new(ProblemCode::InvalidRequest, 408, "The body took too long"));
-        }
-    };
-    if gzip { unpack(&bytes, limits) } else { Ok(bytes.into()) }
+    match tokio::time::timeout(BODY_TIMEOUT, read).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes.into()),
+        Ok(Ok(None)) => Err(too_large(limits)),
+        Ok(Err(_)) => Err(invalid_request("The body could not be read")),
+        Err(_) => Err(Problem::new(ProblemCode::InvalidRequest, 408, "The body took too long")),
+    }
 }
 
 /// As [`read_json`]; a request without a body gives no bytes, whatever its media type.
@@ -47,6 +50,20 @@ pub(crate) async fn read_optional_json(
     limits: &Limits,
 ) -> Result<Bytes, Problem> {
     if body.is_end_stream() { Ok(Bytes::new()) } else { read_json(headers, body, limits).await }
+}
+
+/// A page as a body that keeps its permit until it has been sent, or its reader has gone.
+pub(crate) fn page(text: Vec<u8>, permit: Permit) -> Body {
+    struct Page {
+        text: Vec<u8>,
+        _permit: Permit,
+    }
+    impl AsRef<[u8]> for Page {
+        fn as_ref(&self) -> &[u8] {
+            &self.text
+        }
+    }
+    Body::from(Bytes::from_owner(Page { text, _permit: permit }))
 }
 
 /// Reads what is left of a body that nobody wants.
@@ -95,14 +112,17 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     if values.next().is_some() { Err(unsupported("The header stands there twice")) } else { Ok(value) }
 }
 
+/// Unpacks one member. A body of many empty ones would be allowed by the format, unpack to nothing, and keep a processor busy for seconds.
 fn unpack(bytes: &[u8], limits: &Limits) -> Result<Bytes, Problem> {
+    let invalid = || invalid_request("The body is not valid gzip, of one member");
     let mut unpacked = Vec::new();
     let most = u64::from(limits.max_body_bytes) + 1;
-    MultiGzDecoder::new(bytes)
-        .take(most)
-        .read_to_end(&mut unpacked)
-        .map_err(|_| invalid_request("The body is not valid gzip"))?;
-    if unpacked.len() as u64 == most { Err(too_large(limits)) } else { Ok(unpacked.into()) }
+    let mut member = GzDecoder::new(bytes).take(most);
+    member.read_to_end(&mut unpacked).map_err(|_| invalid())?;
+    if unpacked.len() as u64 == most {
+        return Err(too_large(limits));
+    }
+    if member.into_inner().into_inner().is_empty() { Ok(unpacked.into()) } else { Err(invalid()) }
 }
 
 fn unsupported(detail: &str) -> Problem {

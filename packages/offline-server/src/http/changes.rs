@@ -52,11 +52,12 @@ pub(crate) async fn get(
         Some(place) => place.at.page().ok_or_else(expired)?,
     };
     let limit = limit.min(live.terms.max_records);
+    let permit = server.rates.page(&membership).map_err(ProblemResponse::rate_limited)?;
     let query = ChangesQuery { kinds, since, limit, max_bytes: live.terms.max_bytes };
     let found = live.log.changed(&membership, &query).await?;
     let page = Page::of(since, place, &found).map_err(|_| expired())?;
     let next = live.log.cursors().sign(workspace, &query.kinds, page.next);
-    let body = page.write(&found, &next);
+    let body = super::body::page(page.write(&found, &next), permit);
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
 }
 

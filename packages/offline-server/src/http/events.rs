@@ -18,9 +18,10 @@ use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
     Extent, Identity, Live, Membership, Server, StoreError,
-    changes::{At, Listener, Permit, Place, Streams, TooMany},
+    changes::{At, Listener, Place},
     envelope::invalid_request,
     metrics::Counted,
+    seats::{Permit, Seats, TooMany},
 };
 
 use super::{
@@ -43,7 +44,7 @@ pub(crate) struct Params {
 pub(crate) struct Events {
     pub(crate) server: Arc<Server>,
     pub(crate) live: Arc<Live>,
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) seats: Arc<Seats>,
 }
 
 /// `GET /sync/events?kinds=`
@@ -61,7 +62,7 @@ pub(crate) async fn get(
     if *log.hub().closed().borrow() {
         return Err(StoreError::Closed.into());
     }
-    let permit = events.streams.open(&membership).map_err(|too_many| refused(&too_many))?;
+    let permit = events.seats.take(&membership).map_err(|too_many| refused(&too_many))?;
     let announced = log.hub().announce(log, membership.workspace_id());
     let extent = log.extent(membership.workspace_id()).await?;
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());

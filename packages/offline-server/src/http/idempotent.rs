@@ -19,13 +19,11 @@ use offline_protocol::{ChangeSeq, Fingerprint, IdempotencyKey, Problem, ProblemC
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    Changes, Folded, Loaded, Membership, Receipt, Server, StoredVerdict, Wanted, Work,
-    envelope::invalid_request,
-};
+use crate::{Changes, Folded, Loaded, Membership, Receipt, Server, StoredVerdict, Wanted, Work};
 
 use super::{
     ProblemResponse,
+    body::{discard, read_all},
     identity::own_membership,
     in_flight::InFlight,
     single::{self, Names, REPLAYED},
@@ -68,10 +66,16 @@ async fn once(
     next: Next,
 ) -> Result<Response, ProblemResponse> {
     let (head, body) = request.into_parts();
-    let (_, membership) = own_membership(server, &head.headers).await?;
+    let membership = match own_membership(server, &head.headers).await {
+        Ok((_, membership)) => membership,
+        Err(refused) => {
+            discard(body).await;
+            return Err(refused);
+        }
+    };
+    let with_limits = |problem| ProblemResponse::from(problem).with_limits(&server.limits);
+    let body = read_all(body, &server.limits).await.map_err(with_limits)?;
     let key = single::idempotency_key(&head.headers)?;
-    let most = server.limits.max_body_bytes as usize;
-    let body = to_bytes(body, most).await.map_err(|_| invalid_request("The body could not be read"))?;
     let fingerprint = fingerprint(&head, &body);
     let claim = keys.claim(&membership, &key, server.key_wait).await.ok_or_else(single::in_progress)?;
     if let Some(receipt) = find(server, &membership, &key).await? {
@@ -79,6 +83,7 @@ async fn once(
     }
     let response = next.run(Request::from_parts(head, Body::from(body))).await;
     let (head, body) = response.into_parts();
+    let most = server.limits.max_body_bytes as usize;
     let body = to_bytes(body, most).await.map_err(|_| super::internal())?;
     if let Some(answer) = recordable(head.status, &head.headers, &body, server.limits.max_item_bytes as usize)
     {

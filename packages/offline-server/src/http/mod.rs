@@ -35,7 +35,7 @@ use tower_http::{
     },
 };
 
-use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens, Traces, changes::Streams};
+use crate::{Clock, Live, Memberships, Metrics, Rates, SqlHandlers, Store, Tokens, Traces, seats::Seats};
 
 use self::events::Events;
 
@@ -105,11 +105,11 @@ pub fn api(server: Server) -> Router {
         .route("/workspaces/{workspace}/records/{kind}/{id}", get(records::one))
         .with_state(Arc::clone(&server));
     let Some(live) = server.live.clone() else { return guarded(routes) };
-    let (streams, live) = (Arc::new(Streams::new(live.streams)), Arc::new(live));
+    let (seats, live) = (Arc::new(Seats::new(live.streams.seats())), Arc::new(live));
     let pull =
         Router::new().route("/sync/changes", get(changes::get)).with_state((server.clone(), live.clone()));
     let hints =
-        Router::new().route("/sync/events", get(events::get)).with_state(Events { server, live, streams });
+        Router::new().route("/sync/events", get(events::get)).with_state(Events { server, live, seats });
     guarded(routes.merge(pull).merge(hints))
 }
 

@@ -12,7 +12,7 @@ use axum::{
 use offline_protocol::{Problem, ProblemCode, RecordId, RecordKey, RecordKind, RecordPage, Version};
 use serde::Deserialize;
 
-use crate::{Membership, PageQuery, Server, envelope::invalid_request};
+use crate::{Membership, PageQuery, Server, envelope::invalid_request, json::json_bytes};
 
 use super::{ProblemResponse, identity::member, not_found};
 
@@ -21,6 +21,7 @@ const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1000;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PageParams {
     limit: Option<u32>,
     after: Option<String>,
@@ -47,7 +48,8 @@ pub(crate) async fn page_response(
     params: Result<Query<PageParams>, QueryRejection>,
 ) -> Result<Response, ProblemResponse> {
     let Ok(Query(params)) = params else {
-        return Err(invalid_request("limit must be a whole number").into());
+        let detail = "The parameters are limit and after, each once; limit is a whole number";
+        return Err(invalid_request(detail).into());
     };
     let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
     if limit == 0 {
@@ -56,9 +58,12 @@ pub(crate) async fn page_response(
     let after = params.after.map(RecordId::new).transpose();
     let after = after.map_err(|_| invalid_request("after must be a record id"))?;
     let query = PageQuery { kind, after, limit: limit.min(MAX_LIMIT) };
+    let permit = server.rates.page(membership).map_err(ProblemResponse::rate_limited)?;
     let page = server.store.page(membership, &query).await?;
     let next = page.records.last().filter(|_| page.more).map(|record| record.id.clone());
-    Ok(Json(RecordPage { records: page.records, next }).into_response())
+    let text = json_bytes(&RecordPage { records: page.records, next });
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((kind, super::body::page(text, permit)).into_response())
 }
 
 /// `GET /workspaces/{workspace}/records/{kind}/{id}`

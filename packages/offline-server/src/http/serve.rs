@@ -5,7 +5,7 @@ use std::{pin::pin, time::Duration};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderValue, Method, header},
+    http::{HeaderValue, Method, Version, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
     serve::Listener,
@@ -20,8 +20,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
+use tokio_io_timeout::TimeoutStream;
 
-use crate::Shutdown;
+use crate::{Shutdown, envelope::invalid_request};
 
 use super::{ProblemResponse, stamp};
 
@@ -31,6 +32,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest head of a request, to the next power of two; a token may have 4 KiB, cookies and tracing headers of proxies some more.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// How long a client may take nothing of what it is sent. Without an end, whoever asks for pages and reads none would keep them in memory, and one
+/// that is gone without a word its connection.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a read may take until its answer begins. A write has no such limit: it would say nothing about what took effect.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -73,7 +78,9 @@ async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, open:
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
     let service = TowerToHyperService::new(router);
-    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(SEND_TIMEOUT));
+    let mut connection = pin!(server.serve_connection(TokioIo::new(Box::pin(stream)), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = shutdown.begun(), if open.is_some() => {
@@ -91,6 +98,11 @@ async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, open:
 async fn bounded(State(shutdown): State<Shutdown>, mut request: Request, next: Next) -> Response {
     if shutdown.has_begun() {
         return closing(ending()).await;
+    }
+    // RFC 9112, 3.2: two names are two opinions on whose request it is.
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return closing(invalid_request("The request must have one header Host")).await;
     }
     request.extensions_mut().insert(shutdown.clone());
     let read = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -348,6 +348,27 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_compressed_body_is_one_whole_member() {
+    let server = TestServer::start().await;
+    let token = server.token("ana", "acme");
+    let batch = json!({ "commands": [server.create("e1")] }).to_string();
+    let (whole, empty) = (gzip(batch.as_bytes()), gzip(b""));
+    let cut = whole[..whole.len() - 1].to_vec();
+    let mut wrong_sum = whole.clone();
+    *wrong_sum.iter_mut().rev().nth(5).unwrap() ^= 1;
+    let halves = [gzip(&batch.as_bytes()[..50]), gzip(&batch.as_bytes()[50..])].concat();
+    // Four megabytes of these unpack to nothing, and took seconds to do so.
+    let many = [empty.repeat(100_000), whole.clone()].concat();
+    for body in [cut, wrong_sum, halves, many, [whole.clone(), vec![0]].concat(), empty] {
+        let post = server.post(&token).header("content-encoding", "gzip").body(body);
+        assert_problem(post.send().await.unwrap(), 400, "invalid-request").await;
+    }
+    assert_eq!(server.count("receipt").await, 0);
+    let post = server.post(&token).header("content-encoding", "gzip").body(whole);
+    assert_eq!(post.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_compressed_batch_is_understood() {
     let server = TestServer::start().await;
     let batch = json!({ "commands": [server.create("e1")] }).to_string();

@@ -134,3 +134,28 @@ async fn many_at_once_with_one_key_run_once() {
     }
     assert_eq!(host.runs(), 1);
 }
+
+#[tokio::test]
+async fn a_body_that_is_too_large_or_does_not_end_is_refused_as_on_every_route() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let host = Host::start().await;
+    let large = host.post("/mails", "k1", "").body("x".repeat(4 * 1024 * 1024 + 1)).send().await.unwrap();
+    let problem = assert_problem(large, 413, "request-too-large").await;
+    assert_eq!(problem["limits"]["maxBodyBytes"], 4_194_304);
+    // Whoever may not ask is told so, however much he sends.
+    let post = host.server.client.post(format!("{}/mails", host.url)).body("x".repeat(8 * 1024 * 1024));
+    assert_problem(post.send().await.unwrap(), 401, "unauthorized").await;
+
+    let mut stream = tokio::net::TcpStream::connect(host.url.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST /mails HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
+         idempotency-key: k1\r\ncontent-length: 10\r\n\r\nhel",
+        host.server.token("ana", "acme")
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::pause();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!((host.runs(), host.server.count("receipt").await), (0, 0));
+}

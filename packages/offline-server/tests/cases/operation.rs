@@ -260,6 +260,93 @@ async fn a_request_with_two_lengths_is_refused_and_nothing_of_it_is_executed() {
 }
 
 #[tokio::test]
+async fn a_request_names_one_host() {
+    let server = TestServer::start().await;
+    let ask = async |version: &str, hosts: &str| {
+        let request = format!("GET /sync/hello HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+        raw(&server, request.as_bytes()).await
+    };
+    for (version, hosts) in
+        [("1.1", ""), ("1.1", "host: x\r\nhost: x\r\n"), ("1.0", "host: x\r\nhost: y\r\n")]
+    {
+        let answer = ask(version, hosts).await;
+        assert!(answer.starts_with(&format!("HTTP/{version} 400 ")), "{version} {hosts:?}: {answer}");
+        assert!(answer.contains("invalid-request") && answer.contains("sync-protocol: 1"), "{answer}");
+    }
+    for (version, hosts) in [("1.1", "host: x\r\n"), ("1.1", "Host: \r\n"), ("1.0", "")] {
+        let answer = ask(version, hosts).await;
+        assert!(answer.starts_with(&format!("HTTP/{version} 200 ")), "{version} {hosts:?}: {answer}");
+    }
+}
+
+/// A connection whose reader has room for a few kilobytes, over which something has been asked for that is larger by far.
+async fn asks_and_reads_nothing(server: &TestServer, token: &str, path: &str) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(server.url.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The answer has begun.
+    let mut first = [0; 12];
+    stream.peek(&mut first).await.unwrap();
+    stream
+}
+
+/// Sixteen megabytes of records: no buffer of the system holds a page of them.
+async fn with_large_records() -> TestServer {
+    let server = TestServer::adapted(async |server| {
+        let live = server.live.as_mut().unwrap();
+        live.terms.max_bytes = 64 * 1024 * 1024;
+    })
+    .await;
+    let ana = super::store::member(&server.opened(), "acme").await;
+    for number in 0..16 {
+        let data = json!("x".repeat(1024 * 1024));
+        let put = super::store::put(&ana, number + 1, &format!("n{number}"), Some(data));
+        server.store.run(put).await.unwrap();
+    }
+    server
+}
+
+#[tokio::test]
+async fn who_takes_nothing_of_a_page_loses_the_connection_after_a_minute() {
+    let server = with_large_records().await;
+    let token = server.token("ana", "acme");
+    let mut stream = asks_and_reads_nothing(&server, &token, "/sync/changes").await;
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 200 ") && answer.len() < 15_000_000, "{}", answer.len());
+    // Who reads gets it all.
+    let page = server.get(&token, "/sync/changes").await.bytes().await.unwrap();
+    assert!(page.len() > 16_000_000);
+}
+
+#[tokio::test]
+async fn a_user_has_sixteen_pages_on_their_way_at_once_and_no_more() {
+    let server = with_large_records().await;
+    let (ana, ben) = (server.token("ana", "acme"), server.token("ben", "acme"));
+    let mut streams = Vec::new();
+    for _ in 0..16 {
+        streams.push(asks_and_reads_nothing(&server, &ana, "/sync/changes").await);
+    }
+    for path in ["/sync/changes", "/workspaces/acme/records/note", "/workspaces/acme/expenses"] {
+        let refused = server.get(&ana, path).await;
+        assert_eq!(refused.headers()["retry-after"], "1");
+        assert_problem(refused, 429, "rate-limited").await;
+        assert_eq!(server.get(&ben, path).await.status(), 200);
+    }
+    assert_eq!(server.get(&ana, "/workspaces/acme/records/note/none").await.status(), 404);
+    drop(streams.pop());
+    // The server notices when it has seen the connection end.
+    while server.get(&ana, "/workspaces/acme/expenses").await.status() != 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let server = TestServer::start().await;
     let pad = "x".repeat(300_000);

@@ -88,7 +88,16 @@ async fn what_cannot_be_read_is_said() {
     assert_problem(get("/workspaces/acme/records/NO").await, 404, "not-found").await;
     assert_problem(get("/workspaces/acme/records/%ff").await, 404, "not-found").await;
     assert_problem(get("/workspaces/acme/records/expense/%ff").await, 404, "not-found").await;
-    for query in ["?limit=0", "?limit=-1", "?limit=x", "?after=%20", "?after="] {
+    for query in [
+        "?limit=0",
+        "?limit=-1",
+        "?limit=x",
+        "?after=%20",
+        "?after=",
+        "?limit=1&limit=1",
+        "?offset=7",
+        "?workspace=globex",
+    ] {
         let path = format!("/workspaces/acme/records/expense{query}");
         assert_problem(server.get(&token, &path).await, 400, "invalid-request").await;
     }
