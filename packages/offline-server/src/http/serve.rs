@@ -43,7 +43,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long running requests may take after the end was announced.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long the last answers may take to leave.
+/// How long nobody has to come before the door is closed.
+const LULL: Duration = Duration::from_millis(20);
+
+/// How long those who come late may take to hear it, and the last answers to leave.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves HTTP/1.1 until the shutdown has begun and what ran has finished, in 10 seconds at most. Until then new requests are answered with
@@ -51,6 +54,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub async fn serve(mut listener: TcpListener, router: Router, shutdown: Shutdown) {
     let router = router.layer(from_fn_with_state(shutdown.clone(), bounded));
     let (open, mut closed) = mpsc::channel::<()>(1);
+    let (late, mut left) = mpsc::channel::<()>(1);
     let mut open = Some(open);
     let mut begun = pin!(shutdown.begun());
     let mut grace = pin!(async {
@@ -60,20 +64,42 @@ pub async fn serve(mut listener: TcpListener, router: Router, shutdown: Shutdown
     loop {
         tokio::select! {
             (stream, _) = Listener::accept(&mut listener) => {
-                // One of those that come late; it is answered, but not waited for.
-                tokio::spawn(connection(stream, router.clone(), shutdown.clone(), open.clone()));
+                let arrival = match &open {
+                    Some(open) => Arrival::InTime { shutdown: shutdown.clone(), _open: open.clone() },
+                    None => Arrival::Late { _left: late.clone() },
+                };
+                tokio::spawn(connection(stream, router.clone(), arrival));
             }
             () = &mut begun, if open.is_some() => open = None,
-            _ = closed.recv(), if open.is_none() => return,
-            () = &mut grace => break,
+            _ = closed.recv(), if open.is_none() => break,
+            () = &mut grace => {
+                tracing::warn!("some requests did not finish in time");
+                shutdown.cut_off();
+                break;
+            }
         }
     }
-    tracing::warn!("some requests did not finish in time");
-    shutdown.cut_off();
-    let _ = tokio::time::timeout(FAREWELL, closed.recv()).await;
+    // Whoever is at the door when it is closed would find the connection broken.
+    let door = async {
+        while let Ok((stream, _)) = tokio::time::timeout(LULL, Listener::accept(&mut listener)).await {
+            tokio::spawn(connection(stream, router.clone(), Arrival::Late { _left: late.clone() }));
+        }
+    };
+    let _ = tokio::time::timeout(FAREWELL, door).await;
+    drop((listener, late));
+    let last = async { (closed.recv().await, left.recv().await) };
+    let _ = tokio::time::timeout(FAREWELL, last).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, open: Option<mpsc::Sender<()>>) {
+/// When a connection came. What it holds is dropped with it.
+enum Arrival {
+    /// Before the end was announced: it is waited for, and ends with the request that runs then.
+    InTime { shutdown: Shutdown, _open: mpsc::Sender<()> },
+    /// It is told to come back, and waited for a moment.
+    Late { _left: mpsc::Sender<()> },
+}
+
+async fn connection(stream: TcpStream, router: Router, arrival: Arrival) {
     let _ = stream.set_nodelay(true);
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
@@ -81,9 +107,15 @@ async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, open:
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(SEND_TIMEOUT));
     let mut connection = pin!(server.serve_connection(TokioIo::new(Box::pin(stream)), service));
+    let announced = async {
+        match &arrival {
+            Arrival::InTime { shutdown, .. } => shutdown.begun().await,
+            Arrival::Late { .. } => std::future::pending().await,
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = shutdown.begun(), if open.is_some() => {
+        () = announced => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
