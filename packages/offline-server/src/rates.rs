@@ -24,23 +24,26 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-/// How many pages may be on their way at once. Each has some megabytes, and stays in memory until its reader has taken it.
-const PAGES: SeatLimits = SeatLimits { per_user: 16, per_workspace: 64, total: 256 };
+/// How many large things may be on their way at once, pages to their readers, and bodies from their senders. Each has some megabytes, and stays
+/// in memory for as long as the other side takes.
+const LARGE: SeatLimits = SeatLimits { per_user: 16, per_workspace: 64, total: 256 };
 
-/// When there may be room for another page.
-const PAGE_WAIT: Duration = Duration::from_secs(1);
+/// When there may be room for another one.
+const LARGE_WAIT: Duration = Duration::from_secs(1);
 
-/// Watches what each user asks for, by (workspace, user), on this node alone. The default watches nothing but how many pages he reads at once:
-/// 16, those of a workspace 64, all 256.
+/// Watches what each user asks for, by (workspace, user), on this node alone. The default watches nothing but how many pages he reads and how
+/// many large bodies he sends at once: 16 of each, those of a workspace 64, all 256.
 #[derive(Clone)]
 pub struct Rates {
     watch: Option<Arc<Watch>>,
     pages: Arc<Seats>,
+    bodies: Arc<Seats>,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { watch: None, pages: Arc::new(Seats::new(PAGES)) }
+        let seats = || Arc::new(Seats::new(LARGE));
+        Self { watch: None, pages: seats(), bodies: seats() }
     }
 }
 
@@ -72,7 +75,12 @@ impl Rates {
 
     /// The right to have a page on its way, until it is dropped; the error says when to ask again.
     pub(crate) fn page(&self, membership: &Membership) -> Result<Permit, Duration> {
-        self.pages.take(membership).map_err(|_| PAGE_WAIT)
+        self.pages.take(membership.workspace_id(), membership.user_id()).map_err(|_| LARGE_WAIT)
+    }
+
+    /// The same for a large body.
+    pub(crate) fn body(&self, workspace: &WorkspaceId, user: &UserId) -> Result<Permit, Duration> {
+        self.bodies.take(workspace, user).map_err(|_| LARGE_WAIT)
     }
 }
 

@@ -5,8 +5,6 @@ use std::{
 
 use offline_protocol::{UserId, WorkspaceId};
 
-use crate::Membership;
-
 /// How many may be served at the same time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeatLimits {
@@ -43,7 +41,8 @@ pub(crate) enum TooMany {
 /// Stands for one of them until it is dropped.
 pub(crate) struct Permit {
     seats: Arc<Seats>,
-    membership: Membership,
+    workspace: WorkspaceId,
+    user: UserId,
 }
 
 impl Seats {
@@ -52,9 +51,8 @@ impl Seats {
     }
 
     /// Counts one more, unless there are too many.
-    pub(crate) fn take(self: &Arc<Self>, membership: &Membership) -> Result<Permit, TooMany> {
+    pub(crate) fn take(self: &Arc<Self>, workspace: &WorkspaceId, user: &UserId) -> Result<Permit, TooMany> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let (workspace, user) = (membership.workspace_id(), membership.user_id());
         let key = (workspace.clone(), user.clone());
         let of_user = taken.users.get(&key).copied().unwrap_or_default();
         let of_workspace = taken.workspaces.get(workspace).copied().unwrap_or_default();
@@ -67,14 +65,14 @@ impl Seats {
         taken.total += 1;
         taken.workspaces.insert(workspace.clone(), of_workspace + 1);
         taken.users.insert(key, of_user + 1);
-        Ok(Permit { seats: Arc::clone(self), membership: membership.clone() })
+        Ok(Permit { seats: Arc::clone(self), workspace: workspace.clone(), user: user.clone() })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let (workspace, user) = (self.membership.workspace_id().clone(), self.membership.user_id().clone());
+        let (workspace, user) = (self.workspace.clone(), self.user.clone());
         taken.total -= 1;
         release(&mut taken.users, (workspace.clone(), user));
         release(&mut taken.workspaces, workspace);
@@ -99,8 +97,7 @@ mod tests {
         let limits = SeatLimits { per_user: 2, per_workspace: 3, total: 4 };
         let seats = Arc::new(Seats::new(limits));
         let open = |workspace: &str, user: &str| {
-            seats
-                .take(&Membership::for_test(WorkspaceId::new(workspace).unwrap(), UserId::new(user).unwrap()))
+            seats.take(&WorkspaceId::new(workspace).unwrap(), &UserId::new(user).unwrap())
         };
         let mut held = vec![open("acme", "ana").ok(), open("acme", "ana").ok()];
         assert_eq!(open("acme", "ana").err(), Some(TooMany::OfCaller), "of a user");

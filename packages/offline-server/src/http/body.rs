@@ -8,86 +8,137 @@ use axum::{
 };
 use flate2::bufread::GzDecoder;
 use http_body_util::BodyExt as _;
-use offline_protocol::{Limits, Problem, ProblemCode};
+use offline_protocol::{Limits, Problem, ProblemCode, UserId, WorkspaceId};
 
-use crate::{envelope::invalid_request, seats::Permit};
+use crate::{Membership, Server, envelope::invalid_request, seats::Permit};
+
+use super::ProblemResponse;
 
 /// How long a client may take to send a body: 4 MiB at 1 Mbit/s, and some.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a body may have without being counted: connections cost as much by themselves.
+const SMALL_BYTES: usize = 64 * 1024;
 
 /// How much of a body is read only to be thrown away, so that its sender, who may still be writing, gets to read the answer. What is larger
 /// than that finds the connection closed.
 const DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
-/// Reads the body. The limit holds for what comes over the wire as well as for what it unpacks to.
-pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
-    let gzip = match check_media_type(headers).and_then(|()| is_gzip(headers)) {
-        Ok(gzip) => gzip,
-        Err(problem) => {
-            discard(body).await;
-            return Err(problem);
-        }
-    };
-    let bytes = read_all(body, limits).await?;
-    if gzip { unpack(&bytes, limits) } else { Ok(bytes) }
+/// Reads bodies of somebody who may send them.
+pub(crate) struct Bodies<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) workspace: &'a WorkspaceId,
+    pub(crate) user: &'a UserId,
 }
 
-/// Reads a body of any kind, as it is.
-pub(crate) async fn read_all(body: Body, limits: &Limits) -> Result<Bytes, Problem> {
-    let read = read(body, limits.max_body_bytes as usize);
-    match tokio::time::timeout(BODY_TIMEOUT, read).await {
-        Ok(Ok(Some(bytes))) => Ok(bytes.into()),
-        Ok(Ok(None)) => Err(too_large(limits)),
-        Ok(Err(_)) => Err(invalid_request("The body could not be read")),
-        Err(_) => Err(Problem::new(ProblemCode::InvalidRequest, 408, "The body took too long")),
+impl<'a> Bodies<'a> {
+    pub(crate) const fn of(server: &'a Server, member: &'a Membership) -> Self {
+        Self { server, workspace: member.workspace_id(), user: member.user_id() }
+    }
+
+    /// Reads the body. The limit holds for what comes over the wire as well as for what it unpacks to.
+    pub(crate) async fn json(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, ProblemResponse> {
+        let gzip = match check_media_type(headers).and_then(|()| is_gzip(headers)) {
+            Ok(gzip) => gzip,
+            Err(problem) => {
+                discard(body).await;
+                return Err(problem.into());
+            }
+        };
+        let bytes = self.any(body).await?;
+        let limits = &self.server.limits;
+        let unpacked = if gzip { unpack(&bytes, limits) } else { Ok(bytes) };
+        unpacked.map_err(|problem| ProblemResponse::from(problem).with_limits(limits))
+    }
+
+    /// As [`Bodies::json`]; a request without a body gives no bytes, whatever its media type.
+    pub(crate) async fn optional_json(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Bytes, ProblemResponse> {
+        if body.is_end_stream() { Ok(Bytes::new()) } else { self.json(headers, body).await }
+    }
+
+    /// Reads a body of any kind, as it is.
+    pub(crate) async fn any(&self, mut body: Body) -> Result<Bytes, ProblemResponse> {
+        let limits = &self.server.limits;
+        let read = match tokio::time::timeout(BODY_TIMEOUT, self.read(&mut body)).await {
+            Ok(Ok(bytes)) => return Ok(bytes),
+            Ok(Err(failed)) => failed,
+            Err(_) => {
+                Failed::Problem(Problem::new(ProblemCode::InvalidRequest, 408, "The body took too long"))
+            }
+        };
+        match read {
+            Failed::Problem(problem) => Err(problem.into()),
+            Failed::TooLarge => {
+                discard(body).await;
+                Err(ProblemResponse::from(too_large(limits)).with_limits(limits))
+            }
+            Failed::Limited(wait) => {
+                discard(body).await;
+                Err(ProblemResponse::rate_limited(wait))
+            }
+        }
+    }
+
+    async fn read(&self, body: &mut Body) -> Result<Bytes, Failed> {
+        let (mut bytes, mut permit) = (Vec::new(), None);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Failed::Problem(invalid_request("The body could not be read")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > self.server.limits.max_body_bytes as usize {
+                return Err(Failed::TooLarge);
+            }
+            if permit.is_none() && bytes.len() + data.len() > SMALL_BYTES {
+                permit = Some(self.server.rates.body(self.workspace, self.user).map_err(Failed::Limited)?);
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(match permit {
+            Some(permit) => Bytes::from_owner(Held { bytes, _permit: permit }),
+            None => bytes.into(),
+        })
     }
 }
 
-/// As [`read_json`]; a request without a body gives no bytes, whatever its media type.
-pub(crate) async fn read_optional_json(
-    headers: &HeaderMap,
-    body: Body,
-    limits: &Limits,
-) -> Result<Bytes, Problem> {
-    if body.is_end_stream() { Ok(Bytes::new()) } else { read_json(headers, body, limits).await }
+/// Why a body was not read to its end.
+enum Failed {
+    Problem(Problem),
+    TooLarge,
+    Limited(Duration),
+}
+
+/// Bytes that are counted as long as they are in memory.
+struct Held {
+    bytes: Vec<u8>,
+    _permit: Permit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// A page as a body that keeps its permit until it has been sent, or its reader has gone.
 pub(crate) fn page(text: Vec<u8>, permit: Permit) -> Body {
-    struct Page {
-        text: Vec<u8>,
-        _permit: Permit,
-    }
-    impl AsRef<[u8]> for Page {
-        fn as_ref(&self) -> &[u8] {
-            &self.text
-        }
-    }
-    Body::from(Bytes::from_owner(Page { text, _permit: permit }))
+    Body::from(Bytes::from_owner(Held { bytes: text, _permit: permit }))
 }
 
 /// Reads what is left of a body that nobody wants.
-pub(crate) async fn discard(body: Body) {
-    // Whether it comes to its end or not: the answer is the same.
-    let _ = tokio::time::timeout(BODY_TIMEOUT, read(body, 0)).await;
-}
-
-/// The body, or `None` when it is larger than the limit.
-async fn read(mut body: Body, limit: usize) -> Result<Option<Vec<u8>>, axum::Error> {
-    let mut bytes = Vec::new();
-    let mut seen = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        seen += data.len();
-        if seen <= limit {
-            bytes.extend_from_slice(&data);
-        } else if seen <= DISCARDED_BYTES {
-            bytes = Vec::new();
-        } else {
-            break;
+pub(crate) async fn discard(mut body: Body) {
+    let rest = async {
+        let mut seen = 0;
+        while let Some(Ok(frame)) = body.frame().await
+            && seen <= DISCARDED_BYTES
+        {
+            seen += frame.data_ref().map_or(0, Bytes::len);
         }
-    }
-    Ok((seen <= limit).then_some(bytes))
+    };
+    // Whether it comes to its end or not: the answer is the same.
+    let _ = tokio::time::timeout(BODY_TIMEOUT, rest).await;
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {

@@ -12,7 +12,7 @@ use crate::{Server, submit::submit};
 
 use super::{
     ProblemResponse,
-    body::{discard, read_json},
+    body::{Bodies, discard},
     identity::speaker,
 };
 
@@ -29,8 +29,8 @@ pub(crate) async fn post(
             return Err(problem);
         }
     };
-    let refuse = |problem| ProblemResponse::from(problem).with_limits(&server.limits);
-    let body = read_json(&headers, body, &server.limits).await.map_err(refuse)?;
+    let bodies = Bodies { server: &server, workspace: &identity.workspace_id, user: &identity.user_id };
+    let body = bodies.json(&headers, body).await?;
     let outcomes = submit(&server, &identity, &body)
         .await
         .map_err(|error| ProblemResponse::from(error).with_limits(&server.limits))?;

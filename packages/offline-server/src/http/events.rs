@@ -62,7 +62,10 @@ pub(crate) async fn get(
     if *log.hub().closed().borrow() {
         return Err(StoreError::Closed.into());
     }
-    let permit = events.seats.take(&membership).map_err(|too_many| refused(&too_many))?;
+    let permit = events
+        .seats
+        .take(membership.workspace_id(), membership.user_id())
+        .map_err(|too_many| refused(&too_many))?;
     let announced = log.hub().announce(log, membership.workspace_id());
     let extent = log.extent(membership.workspace_id()).await?;
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());

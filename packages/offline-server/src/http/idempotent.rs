@@ -23,7 +23,7 @@ use crate::{Changes, Folded, Loaded, Membership, Receipt, Server, StoredVerdict,
 
 use super::{
     ProblemResponse,
-    body::{discard, read_all},
+    body::{Bodies, discard},
     identity::own_membership,
     in_flight::InFlight,
     single::{self, Names, REPLAYED},
@@ -73,8 +73,7 @@ async fn once(
             return Err(refused);
         }
     };
-    let with_limits = |problem| ProblemResponse::from(problem).with_limits(&server.limits);
-    let body = read_all(body, &server.limits).await.map_err(with_limits)?;
+    let body = Bodies::of(server, &membership).any(body).await?;
     let key = single::idempotency_key(&head.headers)?;
     let fingerprint = fingerprint(&head, &body);
     let claim = keys.claim(&membership, &key, server.key_wait).await.ok_or_else(single::in_progress)?;

@@ -26,7 +26,7 @@ use crate::{
 
 use super::{
     ProblemResponse,
-    body::read_optional_json,
+    body::{Bodies, discard},
     identity::member,
     in_flight::InFlight,
     not_found,
@@ -198,19 +198,16 @@ impl Write {
         let membership = match member(server, headers, &workspace).await {
             Ok(membership) => membership,
             Err(refused) => {
-                super::body::discard(body).await;
+                discard(body).await;
                 return Err(refused);
             }
         };
         let id = id.map(RecordId::new).transpose().map_err(|_| record_not_found())?;
-        let with_limits = |problem| ProblemResponse::from(problem).with_limits(&server.limits);
+        let bodies = Bodies::of(server, &membership);
         let body = match self.verb {
-            Verb::Action(_) | Verb::Delete => read_optional_json(headers, body, &server.limits).await,
-            Verb::Create | Verb::Update | Verb::Replace => {
-                super::body::read_json(headers, body, &server.limits).await
-            }
+            Verb::Action(_) | Verb::Delete => bodies.optional_json(headers, body).await?,
+            Verb::Create | Verb::Update | Verb::Replace => bodies.json(headers, body).await?,
         };
-        let body = body.map_err(with_limits)?;
         if body.is_empty() && !matches!(self.verb, Verb::Action(_) | Verb::Delete) {
             return Err(invalid_request("The body must be JSON").into());
         }

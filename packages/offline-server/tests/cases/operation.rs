@@ -157,6 +157,30 @@ async fn row_32_what_runs_is_finished_and_what_comes_is_told_to_come_back() {
 }
 
 #[tokio::test]
+async fn row_32_who_is_at_the_door_when_it_closes_is_told_to_come_back() {
+    let server = TestServer::start().await;
+    // In the queue of the system when the server hears of its end; nothing runs that it would have to wait for.
+    let mut at_the_door = Vec::new();
+    server.shutdown.begin();
+    for _ in 0..20 {
+        let address = server.url.trim_start_matches("http://").parse().unwrap();
+        let stream = std::net::TcpStream::connect::<std::net::SocketAddr>(address).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        at_the_door.push(TcpStream::from_std(stream).unwrap());
+    }
+    let request = head(&server, "content-length: 0");
+    for stream in &mut at_the_door {
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+    for stream in &mut at_the_door {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
+    }
+    server.served.await.unwrap();
+}
+
+#[tokio::test]
 async fn row_32_what_runs_longer_than_ten_seconds_is_told_that_nobody_knows() {
     let (server, _gate, arrived) = gated().await;
     let token = server.token("ana", "acme");
@@ -344,6 +368,36 @@ async fn a_user_has_sixteen_pages_on_their_way_at_once_and_no_more() {
     while server.get(&ana, "/workspaces/acme/expenses").await.status() != 200 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_user_has_sixteen_large_bodies_on_their_way_at_once_and_small_ones_pass() {
+    let server = TestServer::start().await;
+    let mut streams = Vec::new();
+    for _ in 0..16 {
+        let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        let large = head(&server, "content-length: 1000000");
+        stream.write_all((large + &" ".repeat(100_000)).as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    let large = || {
+        let spaces = " ".repeat(100_000);
+        server.post(&server.token("ana", "acme")).body(format!("{spaces}{{\"commands\":[]}}")).send()
+    };
+    // Until the server has seen them all.
+    let refused = loop {
+        let response = large().await.unwrap();
+        if response.status() != 200 {
+            break response;
+        }
+    };
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_problem(refused, 429, "rate-limited").await;
+    assert_eq!(server.send_one(&server.create("e1")).await["status"], "applied");
+    let ben = server.post(&server.token("ben", "acme")).body(" ".repeat(100_000) + "{\"commands\":[]}");
+    assert_eq!(ben.send().await.unwrap().status(), 200);
+    drop(streams);
+    while large().await.unwrap().status() != 200 {}
 }
 
 #[tokio::test]
