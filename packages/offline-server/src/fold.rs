@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use crate::{
     Change, Changes, Fold, Folded, Loaded, Membership, Pause, Receipt, SqlAnswer, SqlCall, SqlHandlers, Step,
-    StoredRecord, StoredVerdict, Wanted,
+    StoredRecord, StoredVerdict, Wanted, json::json_text,
 };
 
 /// How wrong a client's clock may be before it costs a command its execution.
@@ -37,6 +37,12 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(48 * 3600);
 
 /// When a client should come back with a command that a handler failed on: the program must change first.
 const BROKEN_HANDLER_RETRY: Duration = Duration::from_secs(300);
+
+/// What the records in the conflicts of one answer may have together, or a small batch could ask for a thousand large ones again and again.
+const MAX_SNAPSHOT_BYTES: usize = 4 * 1024 * 1024;
+
+/// When a client should ask again for such a conflict.
+const SNAPSHOT_RETRY: Duration = Duration::from_secs(1);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -123,6 +129,7 @@ impl Fold for BatchFold {
             blocked_records: HashMap::new(),
             written: HashMap::new(),
             verdicts: Vec::with_capacity(self.0.items.len()),
+            snapshot_bytes: 0,
             changes: Changes::default(),
         };
         judge.go_on()
@@ -165,6 +172,8 @@ struct Judge {
     written: HashMap<RecordKey, ChangeSeq>,
     /// Of the items so far.
     verdicts: Vec<Verdict>,
+    /// Of the conflicts so far.
+    snapshot_bytes: usize,
     changes: Changes,
 }
 
@@ -276,7 +285,7 @@ impl Judge {
     }
 
     /// The answer to what has been judged before, under this key or (applied) under another one.
-    fn known(&self, ready: &Ready) -> Option<Verdict> {
+    fn known(&mut self, ready: &Ready) -> Option<Verdict> {
         let command = &ready.command;
         let receipt = self.receipt(&command.idempotency_key).or_else(|| self.applied(command.command_id))?;
         if receipt.fingerprint != ready.fingerprint {
@@ -297,7 +306,8 @@ impl Judge {
                 change_seq: *change_seq,
             },
             StoredVerdict::Conflict { reason, record, expected_version } => {
-                self.conflict(*reason, record, *expected_version, true)
+                let (reason, record, expected) = (*reason, record.clone(), *expected_version);
+                self.conflict(reason, &record, expected, true).unwrap_or_else(|| later(SNAPSHOT_RETRY))
             }
             StoredVerdict::Rejected { problem } => rejected(problem.clone(), true),
         })
@@ -383,10 +393,12 @@ impl Judge {
                     let problem = Problem::new(ProblemCode::RecordNotFound, 404, "The record does not exist");
                     return self.refuse(ready, problem).into();
                 }
-                let stored =
-                    StoredVerdict::Conflict { reason, record: key.clone(), expected_version: expected };
+                let Some(verdict) = self.conflict(reason, &key, expected, false) else {
+                    return later(SNAPSHOT_RETRY).into();
+                };
+                let stored = StoredVerdict::Conflict { reason, record: key, expected_version: expected };
                 self.remember(ready, stored, Value::Null);
-                self.conflict(reason, &key, expected, false).into()
+                verdict.into()
             }
             Ok(Execution::Rejected(problem)) => self.refuse(ready, problem).into(),
             Err(_) => broken_handler().into(),
@@ -448,16 +460,20 @@ impl Judge {
         self.changes.receipts.push(receipt);
     }
 
-    /// A conflict with the record as it stands now.
+    /// A conflict with the record as it stands now; `None` when there is no room for one more.
     fn conflict(
-        &self,
+        &mut self,
         reason: ConflictReason,
         key: &RecordKey,
         expected_version: Option<Version>,
         replayed: bool,
-    ) -> Verdict {
+    ) -> Option<Verdict> {
         let record = self.state.records.get(key).expect("BUG: a record in conflict exists, and was loaded");
-        Verdict::Conflict(Box::new(Conflict {
+        if self.snapshot_bytes > MAX_SNAPSHOT_BYTES {
+            return None;
+        }
+        self.snapshot_bytes += record.data.as_ref().map_or(0, |data| json_text(data).len());
+        Some(Verdict::Conflict(Box::new(Conflict {
             reason,
             kind: key.kind.clone(),
             id: key.id.clone(),
@@ -467,7 +483,7 @@ impl Judge {
             changed_by: record.updated_by.clone(),
             changed_at: record.updated_at,
             replayed,
-        }))
+        })))
     }
 }
 
@@ -477,5 +493,9 @@ const fn rejected(problem: Problem, replayed: bool) -> Verdict {
 
 /// A handler that fails is trouble of the server's own: nothing is stored, and nobody's command is lost to it.
 fn broken_handler() -> Verdict {
-    Verdict::Retry { after_ms: u64::try_from(BROKEN_HANDLER_RETRY.as_millis()).unwrap_or(u64::MAX) }
+    later(BROKEN_HANDLER_RETRY)
+}
+
+fn later(after: Duration) -> Verdict {
+    Verdict::Retry { after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX) }
 }

@@ -123,6 +123,37 @@ fn errors(problem: &Value) -> usize {
 }
 
 #[tokio::test]
+async fn conflicts_with_large_records_are_told_a_few_megabytes_at_a_time() {
+    let server = TestServer::start().await;
+    let line = json!({ "description": "d".repeat(180), "quantity": 1, "unitPriceMinor": 1, "taxRateBp": 0 });
+    let lines = vec![line; 900];
+    let draft = json!({ "invoiceId": "i1", "customer": "c", "currency": "CHF", "lines": lines });
+    server.send_one(&server.command("INVOICE_DRAFT_CREATE_V1", draft)).await;
+    let stale = |number: u32| {
+        let payload = json!({ "invoiceId": "i1", "customer": format!("c{number}") });
+        with(server.command("INVOICE_DRAFT_UPDATE_V1", payload), "expected", json!({ "version": 7 }))
+    };
+    let stale: Vec<_> = (0..40).map(stale).collect();
+    for update in &stale {
+        assert_eq!(server.send_one(update).await["status"], "conflict");
+    }
+    // All of them again, as after a restore of the client: as many as fit, the others to be asked for again, until all are told.
+    let (mut waiting, mut rounds) = (stale, 0);
+    while !waiting.is_empty() {
+        let outcomes = server.send(&waiting).await;
+        let size = json!(outcomes).to_string().len();
+        assert!(size < 5 * 1024 * 1024, "{size}");
+        let again: Vec<bool> = statuses(&outcomes).iter().map(|status| *status == "retry").collect();
+        let told = again.iter().filter(|again| !**again).count();
+        assert!(told >= 1 && outcomes[..told].iter().all(|outcome| outcome["replayed"] == true));
+        waiting =
+            waiting.into_iter().zip(again).filter_map(|(update, again)| again.then_some(update)).collect();
+        rounds += 1;
+    }
+    assert_eq!(rounds, 3);
+}
+
+#[tokio::test]
 async fn a_list_of_millions_is_too_large_and_still_has_to_be_json() {
     let server = TestServer::start().await;
     let token = server.token("ana", "acme");
