@@ -180,10 +180,14 @@ impl Site {
     }
 
     async fn measure(&mut self, rounds: u64, many: u64) {
-        let batches = [("200 workspaces", WORKSPACES), ("one hot workspace", 1)];
+        let alone = std::env::var("PART").is_ok_and(|part| part == "singles");
+        let mut batches = vec![("200 workspaces", WORKSPACES), ("one hot workspace", 1)];
+        if alone {
+            batches.clear();
+        }
         let singles = [("POST /expenses", Single::Rest), ("POST /sync/commands with one", Single::Batch)];
         let mut rows: Vec<Row> = Vec::new();
-        for (name, _) in batches {
+        for (name, _) in &batches {
             let name = format!("batches of 100, 16 clients, {name}; beside it: the store without HTTP");
             rows.push(Row { name, pairs: Vec::new(), busy: Vec::new(), bound: "at least 0.7" });
         }
@@ -195,7 +199,7 @@ impl Site {
         let mut times = [Vec::new(), Vec::new()];
         // The first round warms up.
         for round in 0..=rounds {
-            for (row, (_, workspaces)) in batches.into_iter().enumerate() {
+            for (row, (_, workspaces)) in batches.iter().copied().enumerate() {
                 let first = self.numbers(16 * many * 100);
                 let begun = self.busy();
                 let ours = self.clients().batches(first, 16, many, workspaces).await;
@@ -213,10 +217,10 @@ impl Site {
                 let between = self.busy();
                 let alone = 20 * many / self.apart.len() as u64;
                 let apart = self.one_each(first, alone).await;
-                rows[2 + row].pairs.push((ours, apart));
+                rows[batches.len() + row].pairs.push((ours, apart));
                 let commands = self.apart.len() as u64 * alone;
                 let busy = (between.since(&begun, 64 * many * 5), self.busy().since(&between, commands));
-                rows[2 + row].busy.push(busy);
+                rows[batches.len() + row].busy.push(busy);
                 if round > 0 {
                     times[row].extend(each);
                 }
@@ -241,8 +245,10 @@ impl Site {
             let (half, most) = (median(millis(times)), percentile(millis(times), 0.99));
             println!("  {name}: p50 {half:.1} ms, p99 {most:.1} ms");
         }
-        self.measure_catch_up(rounds).await;
-        self.measure_events().await;
+        if !alone {
+            self.measure_catch_up(rounds).await;
+            self.measure_events().await;
+        }
     }
 
     async fn measure_catch_up(&mut self, rounds: u64) {

@@ -1,5 +1,6 @@
 //! Who speaks: bearer tokens, and the keys they are checked with.
 
+mod checked;
 mod key;
 mod key_set;
 
@@ -11,7 +12,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{Clock, KeyError, TokenError};
 
-use self::key::Key;
+use self::{
+    checked::{Checked, Memory},
+    key::Key,
+};
 
 pub use self::key_set::KeySet;
 
@@ -65,6 +69,7 @@ pub struct Tokens {
     key_set: Option<Arc<KeySet>>,
     signing: Option<EncodingKey>,
     clock: Arc<dyn Clock>,
+    memory: Arc<Memory>,
 }
 
 impl Tokens {
@@ -74,8 +79,8 @@ impl Tokens {
     }
 
     /// Believes nobody yet.
-    pub const fn by(rules: TokenRules, clock: Arc<dyn Clock>) -> Self {
-        Self { rules, keys: Vec::new(), key_set: None, signing: None, clock }
+    pub fn by(rules: TokenRules, clock: Arc<dyn Clock>) -> Self {
+        Self { rules, keys: Vec::new(), key_set: None, signing: None, clock, memory: Arc::default() }
     }
 
     /// Also signs and checks with this secret, of 32 bytes at least: HS256.
@@ -83,20 +88,25 @@ impl Tokens {
     pub fn with_secret(mut self, secret: &[u8]) -> Self {
         self.keys.push(Key::secret(secret));
         self.signing = Some(EncodingKey::from_secret(secret));
-        self
+        self.forgetting()
     }
 
     /// Also checks with this public key, the content of a PEM file: RS256, ES256 or EdDSA, as the key is.
     pub fn with_public_key(mut self, pem: &[u8]) -> Result<Self, KeyError> {
         self.keys.push(Key::public(pem)?);
-        Ok(self)
+        Ok(self.forgetting())
     }
 
     /// Also checks with the keys of this set.
     #[must_use]
     pub fn with_key_set(mut self, key_set: KeySet) -> Self {
         self.key_set = Some(Arc::new(key_set));
-        self
+        self.forgetting()
+    }
+
+    /// With a memory of its own: what another one with other keys has checked says nothing here.
+    fn forgetting(self) -> Self {
+        Self { memory: Arc::default(), ..self }
     }
 
     /// Issues a token that is valid from now for `lifetime`, rounded up to seconds. Returns it with the moment at which it expires.
@@ -122,23 +132,42 @@ impl Tokens {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
+        let name = Memory::name(token);
+        if let Some(known) = self.memory.get(&name) {
+            if self.is_still_signed(&known).await {
+                return known.now(self.clock.now());
+            }
+            self.memory.forget(&name);
+        }
+        let checked = self.check(token).await?;
+        let identity = checked.now(self.clock.now())?;
+        self.memory.put(name, checked);
+        Some(identity)
+    }
+
+    /// Whether the key that it was signed with still counts. The keys of our own never change; a set is read again as if it were needed.
+    async fn is_still_signed(&self, known: &Checked) -> bool {
+        let (Some((keys, id)), Some(set)) = (&known.by, &self.key_set) else { return true };
+        Arc::ptr_eq(keys, &set.keys(id.as_deref()).await)
+    }
+
+    async fn check(&self, token: &str) -> Option<Checked> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         // An extension that has to be understood (RFC 7515, 4.1.11): we understand none.
         if header.crit.is_some() {
             return None;
         }
-        let claims = match self.keys.iter().find_map(|key| key.claims(token)) {
-            Some(claims) => claims,
-            None => self.claims_by_key_set(token, &header).await?,
-        };
-        self.identity(&claims)
+        if let Some(claims) = self.keys.iter().find_map(|key| key.claims(token)) {
+            return self.read(&claims, None);
+        }
+        let keys = self.key_set.as_ref()?.keys(header.kid.as_deref()).await;
+        let claims = Self::claims_by(&keys, token, &header)?;
+        self.read(&claims, Some((keys, header.kid)))
     }
 
-    async fn claims_by_key_set(&self, token: &str, header: &Header) -> Option<Map<String, Value>> {
-        let id = header.kid.as_deref();
-        let keys = self.key_set.as_ref()?.keys(id).await;
+    fn claims_by(keys: &[Key], token: &str, header: &Header) -> Option<Map<String, Value>> {
         let mut fitting = keys.iter().filter(|key| key.algorithm() == header.alg);
-        if let Some(id) = id {
+        if let Some(id) = header.kid.as_deref() {
             return fitting.filter(|key| key.id() == Some(id)).find_map(|key| key.claims(token));
         }
         // A token may leave the name out when there is no question which key it means.
@@ -146,8 +175,8 @@ impl Tokens {
         if fitting.next().is_some() { None } else { only.claims(token) }
     }
 
-    /// What signed claims say, checked against the rules and the clock.
-    fn identity(&self, claims: &Map<String, Value>) -> Option<Identity> {
+    /// What signed claims say, checked against the rules.
+    fn read(&self, claims: &Map<String, Value>, by: Option<(Arc<[Key]>, Option<String>)>) -> Option<Checked> {
         let text = |claim: &str| claims.get(claim)?.as_str();
         let for_us = match claims.get("aud")? {
             Value::Array(audiences) => audiences.iter().any(|of| of.as_str() == Some(&self.rules.audience)),
@@ -156,19 +185,12 @@ impl Tokens {
         if text("iss")? != self.rules.issuer || !for_us {
             return None;
         }
-        let now = self.clock.now();
         // Whole numbers; anything else is not a time.
         let expires = claims.get("exp")?.as_u64().filter(|expires| *expires <= LATEST_EXPIRY)?;
-        let begun = match claims.get("nbf") {
-            Some(begins) => begins.as_u64()? <= seconds(now.plus(ISSUER_AHEAD)),
-            None => true,
-        };
-        if seconds(now) >= expires || !begun {
-            return None;
-        }
+        let begins = claims.get("nbf").map(|begins| begins.as_u64().ok_or(())).transpose().ok()?;
         let workspace_id = WorkspaceId::new(text(&self.rules.workspace_claim)?).ok()?;
         let user_id = UserId::new(text(&self.rules.user_claim)?).ok()?;
-        Some(Identity { workspace_id, user_id })
+        Some(Checked { identity: Identity { workspace_id, user_id }, expires, begins, by })
     }
 }
 

@@ -329,6 +329,57 @@ async fn a_key_set_is_read_again_for_a_new_key_and_when_it_is_old() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_believed_once_ends_with_its_time_its_key_and_its_membership() {
+    let (secret, withdrawn) = (Pair::ed(), Pair::ec());
+    let (keys, _) = key_server(&json!({ "keys": [withdrawn.jwk("k")] })).await;
+    let server = TestServer::adapted(async |server| {
+        let set = KeySet::open(&keys.url, Arc::clone(&server.clock)).await.unwrap();
+        let tokens = Tokens::by(TokenRules::default(), Arc::clone(&server.clock)).with_key_set(set);
+        server.tokens = tokens.with_public_key(secret.public_pem.as_bytes()).unwrap();
+    })
+    .await;
+    let soon = with(claims(), "exp", json!(START / 1000 + 60));
+    let (own, ending) = (secret.token("x"), secret.sign(&secret.header("x"), &soon));
+    let of_set = withdrawn.token("k");
+    for _ in 0..3 {
+        for token in [&own, &ending, &of_set] {
+            assert_eq!(status(&server, token).await, 200);
+        }
+    }
+    // Whoever changes one character of it is a stranger.
+    for token in [&own, &of_set] {
+        let place = token.rfind('.').unwrap() + 5;
+        let other = if token.as_bytes()[place] == b'A' { "B" } else { "A" };
+        let changed = format!("{}{other}{}", &token[..place], &token[place + 1..]);
+        assert_eq!(status(&server, &changed).await, 401);
+    }
+    server.advance(Duration::from_secs(60));
+    assert_eq!((status(&server, &own).await, status(&server, &ending).await), (200, 401));
+    keys.answers(200, json!({ "keys": [Pair::ec().jwk("k")] }));
+    server.advance(Duration::from_secs(239));
+    assert_eq!(status(&server, &of_set).await, 200);
+    server.advance(Duration::from_secs(1));
+    assert_eq!((status(&server, &of_set).await, status(&server, &own).await), (401, 200));
+    let (acme, ana) = ("acme".parse().unwrap(), "ana".parse().unwrap());
+    server.members.remove_member(&acme, &ana).await.unwrap();
+    assert_eq!(status(&server, &own).await, 404);
+}
+
+#[tokio::test]
+async fn what_tokens_with_one_key_believe_their_clones_with_another_do_not() {
+    let clock: Arc<dyn offline_server::Clock> = Arc::new(|| offline_protocol::Timestamp::from_millis(START));
+    let (one, other) = (Pair::ed(), Pair::ed());
+    let none = Tokens::by(TokenRules::default(), clock);
+    let of_one = none.clone().with_public_key(one.public_pem.as_bytes()).unwrap();
+    let of_other = none.clone().with_public_key(other.public_pem.as_bytes()).unwrap();
+    let token = one.token("x");
+    for _ in 0..2 {
+        assert!(of_one.verify(&token).await.is_some());
+        assert!(of_other.verify(&token).await.is_none() && none.verify(&token).await.is_none());
+    }
+}
+
+#[tokio::test]
 async fn strangers_with_made_up_key_ids_do_not_make_the_server_ask() {
     let pair = Pair::ed();
     let (keys, asked) = key_server(&json!({ "keys": [pair.jwk("k")] })).await;
