@@ -37,9 +37,10 @@ pub(crate) fn load(
     connection: &Connection,
     membership: &Membership,
     wanted: &Wanted,
+    head: ChangeSeq,
 ) -> Result<Loaded, StoreError> {
     let workspace = membership.workspace_id();
-    let mut loaded = Loaded { change_seq: Some(change_seq(connection, workspace)?), ..Loaded::default() };
+    let mut loaded = Loaded { change_seq: Some(head), ..Loaded::default() };
     for key in &wanted.records {
         if let Some(record) = record(connection, workspace, key)? {
             loaded.records.insert(key.clone(), record);
@@ -60,7 +61,8 @@ pub(crate) fn load(
     Ok(loaded)
 }
 
-fn change_seq(connection: &Connection, workspace: &WorkspaceId) -> Result<ChangeSeq, StoreError> {
+/// The place of a workspace's last change.
+pub(crate) fn change_seq(connection: &Connection, workspace: &WorkspaceId) -> Result<ChangeSeq, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT change_seq FROM workspace WHERE workspace_id = ?1")
         .map_err(store_error)?;
@@ -199,16 +201,23 @@ pub(crate) fn store(
         ])
         .map_err(store_error)?;
     }
-    if let Some(last) = changes.log.last() {
-        connection
-            .prepare_cached(
-                "INSERT INTO workspace (workspace_id, change_seq) VALUES (?1, ?2) \
-                 ON CONFLICT (workspace_id) DO UPDATE SET change_seq = excluded.change_seq",
-            )
-            .and_then(|mut counter| counter.execute(params![workspace, integer(last.seq.get())]))
-            .map_err(store_error)?;
-    }
     Ok(())
+}
+
+/// Writes down where a workspace is, once for all that changed it in this transaction.
+pub(crate) fn put_change_seq(
+    connection: &Connection,
+    workspace: &WorkspaceId,
+    head: ChangeSeq,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO workspace (workspace_id, change_seq) VALUES (?1, ?2) \
+             ON CONFLICT (workspace_id) DO UPDATE SET change_seq = excluded.change_seq",
+        )
+        .and_then(|mut counter| counter.execute(params![workspace.as_str(), integer(head.get())]))
+        .map(drop)
+        .map_err(store_error)
 }
 
 fn insert_receipt(

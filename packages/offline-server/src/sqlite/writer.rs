@@ -1,6 +1,7 @@
 //! The one thread that writes. Everything that waits when it is ready is folded into one transaction: one fsync serves many requests.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
@@ -125,17 +126,28 @@ fn transact(connection: &mut Connection, hub: &Hub, works: &[Work]) -> Result<Ve
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
     let mut verdicts = Vec::with_capacity(works.len());
     let mut changed = false;
-    let mut places = Vec::new();
+    // Where the workspaces are, and to where they come.
+    let (mut heads, mut places) = (HashMap::new(), HashMap::new());
     for work in works {
-        let loaded = rows::load(&transaction, &work.membership, &work.wanted)?;
+        let workspace = work.membership.workspace_id();
+        let head = match heads.entry(workspace) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => *unknown.insert(rows::change_seq(&transaction, workspace)?),
+        };
+        let loaded = rows::load(&transaction, &work.membership, &work.wanted, head)?;
         let folded = fold(&transaction, work, loaded)?;
         if !folded.changes.is_empty() {
             changed = true;
             rows::store(&transaction, &work.membership, &folded.changes)?;
-            let last = folded.changes.log.last();
-            places.extend(last.map(|change| (work.membership.workspace_id(), change.seq)));
+            if let Some(last) = folded.changes.log.last() {
+                heads.insert(workspace, last.seq);
+                places.insert(workspace, last.seq);
+            }
         }
         verdicts.push(folded.verdicts);
+    }
+    for (workspace, place) in &places {
+        rows::put_change_seq(&transaction, workspace, *place)?;
     }
     if changed {
         transaction.commit().map_err(store_error)?;
