@@ -9,7 +9,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::ServerProcess;
+use crate::{support::ServerProcess, wire};
 
 /// The server, and who speaks.
 pub(crate) struct Clients<'a> {
@@ -101,30 +101,36 @@ impl Clients<'_> {
         clients: u64,
         many: u64,
     ) -> (f64, Vec<Duration>) {
-        let client = Client::new();
+        let (workspace, token) = &self.tokens[0];
         let request = |number: u64| match how {
-            Single::Batch => self.commands(&client, 0, number, 1),
+            Single::Batch => wire::post("/sync/commands", token, "", &batch(workspace, number, 1)),
             Single::Rest => {
-                let path = format!("/workspaces/{}/expenses", self.tokens[0].0);
-                let post = self.post(&client, &path, 0, payload(number).to_string());
-                post.header("idempotency-key", format!("key-{number}"))
+                let (path, key) = (
+                    format!("/workspaces/{workspace}/expenses"),
+                    format!("idempotency-key: key-{number}\r\n"),
+                );
+                wire::post(&path, token, &key, &payload(number).to_string())
             }
+        };
+        let (status, text) = match how {
+            Single::Batch => ("200", r#""status":"applied""#),
+            Single::Rest => ("201", r#""versions":[{"#),
         };
         let requests: Vec<Vec<_>> = (0..clients)
             .map(|of| (0..many).map(|number| request(first + of * many + number)).collect())
             .collect();
-        let since = Instant::now();
-        let times = join_all(requests.into_iter().map(|requests| async {
-            let mut times = Vec::new();
-            for request in requests {
-                let since = Instant::now();
-                applied(request, 1).await;
-                times.push(since.elapsed());
-            }
-            times
-        }))
-        .await;
-        ((clients * many) as f64 / since.elapsed().as_secs_f64(), times.concat())
+        let address = self.server.address().to_owned();
+        let asking = move || {
+            let since = Instant::now();
+            let times = std::thread::scope(|scope| {
+                let each = |requests: &Vec<_>| wire::ask(&address, requests, status, text);
+                let threads: Vec<_> =
+                    requests.iter().map(|requests| scope.spawn(move || each(requests))).collect();
+                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+            });
+            ((clients * many) as f64 / since.elapsed().as_secs_f64(), times)
+        };
+        tokio::task::spawn_blocking(asking).await.unwrap()
     }
 
     /// Reads all that changed in a workspace; how many records there were.

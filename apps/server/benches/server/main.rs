@@ -15,6 +15,7 @@ mod pgbench;
 mod soak;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod wire;
 
 use std::{
     fs,
