@@ -98,7 +98,18 @@ async fn two_servers_over_one_database_are_one() {
         join_all(sent).await.into_iter().map(|outcomes| outcomes.unwrap().remove(0)).collect();
     assert!(outcomes.iter().all(|outcome| outcome["status"] == "applied"));
     assert_eq!(outcomes.iter().filter(|outcome| outcome["replayed"] == false).count(), 1);
-    // What one has answered, the other knows.
+    // What one has answered, the other knows: a single write's answer at once, and as it was.
+    let post = async |server: &ServerProcess| {
+        let post = server.client.post(format!("{}/workspaces/acme/expenses", server.url)).bearer_auth(&token);
+        let body = json!({ "expenseId": "single", "description": "x", "amountMinor": 1, "currency": "EUR", "spentOn": "2026-11-20" });
+        let post = post.header("idempotency-key", "single").header("content-type", "application/json");
+        let response = post.body(body.to_string()).send().await.unwrap();
+        let replayed = response.headers().contains_key("idempotency-replayed");
+        (response.status().as_u16(), replayed, response.text().await.unwrap())
+    };
+    let (first, second) = (post(&servers[0]).await, post(&servers[1]).await);
+    assert_eq!((first.0, first.1, second.0, second.1), (201, false, 201, true));
+    assert_eq!(first.2, second.2);
     let mut last = create(1);
     for number in 2..12 {
         let payload = json!({ "expenseId": "e1", "amountMinor": number });

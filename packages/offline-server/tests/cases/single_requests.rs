@@ -1,6 +1,12 @@
 //! The decision table of the write side, column "single", from row 17 on: trouble, who may ask, and what is understood.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use offline_protocol::{Limits, RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, WorkspaceId};
@@ -9,7 +15,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::support::{TestServer, assert_problem, expense_payload};
+use crate::support::{TestServer, assert_problem, body, expense_payload};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -19,6 +25,8 @@ struct Held {
     arrived: Arc<Semaphore>,
     go: Arc<Semaphore>,
     trouble: Option<fn() -> StoreError>,
+    /// The answers that get lost behind the commit.
+    losing: AtomicU32,
 }
 
 impl Store for Held {
@@ -28,7 +36,15 @@ impl Store for Held {
             self.go.acquire().await.unwrap().forget();
             match self.trouble {
                 Some(trouble) => Err(trouble()),
-                None => self.store.run(work).await,
+                None => {
+                    let done = self.store.run(work).await;
+                    let lost = self.losing.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+                    if lost {
+                        Err(StoreError::OutcomeUnknown("the connection was lost".into()))
+                    } else {
+                        done
+                    }
+                }
             }
         })
     }
@@ -58,7 +74,9 @@ impl Store for Held {
 async fn held(wait: Duration) -> (TestServer, Arc<Semaphore>, Arc<Semaphore>) {
     let (arrived, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (told, gate) = (Arc::clone(&arrived), Arc::clone(&go));
-    let wrap = |store| Arc::new(Held { store, arrived: told, go: gate, trouble: None }) as Arc<dyn Store>;
+    let wrap = |store| {
+        Arc::new(Held { store, arrived: told, go: gate, trouble: None, losing: 0.into() }) as Arc<dyn Store>
+    };
     (
         TestServer::adapted(async |server| {
             server.store = wrap(Arc::clone(&server.store));
@@ -74,7 +92,8 @@ async fn held(wait: Duration) -> (TestServer, Arc<Semaphore>, Arc<Semaphore>) {
 async fn troubled(trouble: fn() -> StoreError) -> TestServer {
     let free = || Arc::new(Semaphore::new(Semaphore::MAX_PERMITS / 2));
     let wrap = |store| {
-        Arc::new(Held { store, arrived: free(), go: free(), trouble: Some(trouble) }) as Arc<dyn Store>
+        Arc::new(Held { store, arrived: free(), go: free(), trouble: Some(trouble), losing: 0.into() })
+            as Arc<dyn Store>
     };
     TestServer::start_with(wrap, Limits::default()).await
 }
@@ -123,12 +142,29 @@ async fn row_04_single_the_second_waits_for_the_first_and_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn row_17_single_an_unknown_commit_is_503_and_a_retry_finds_out() {
-    let server = troubled(|| StoreError::OutcomeUnknown("the connection was lost".into())).await;
-    let response = server.post_expense("e1", "k1").send().await.unwrap();
-    assert_eq!(response.headers()["retry-after"], "1");
-    let problem = assert_problem(response, 503, "outcome-unknown").await;
-    assert!(!problem.to_string().contains("connection was lost"));
+async fn row_17_an_unknown_commit_is_503_and_a_retry_finds_out_single_and_batch() {
+    let free = || Arc::new(Semaphore::new(Semaphore::MAX_PERMITS / 2));
+    let wrap = |store| {
+        Arc::new(Held { store, arrived: free(), go: free(), trouble: None, losing: 2.into() })
+            as Arc<dyn Store>
+    };
+    let server = TestServer::start_with(wrap, Limits::default()).await;
+    let batch = json!({ "commands": [server.create("e2")] }).to_string();
+    let single = || server.post_expense("e1", "k1").send();
+    let batch = || server.post(&server.token("ana", "acme")).body(batch.clone()).send();
+    for response in [single().await.unwrap(), batch().await.unwrap()] {
+        assert_eq!(response.headers()["retry-after"], "1");
+        let problem = assert_problem(response, 503, "outcome-unknown").await;
+        assert!(!problem.to_string().contains("connection was lost"));
+    }
+    let found = single().await.unwrap();
+    assert_eq!(
+        (found.status().as_u16(), found.headers()["idempotency-replayed"].as_bytes()),
+        (201, &b"true"[..])
+    );
+    let outcome = &body(batch().await.unwrap()).await["outcomes"][0];
+    assert_eq!((&outcome["status"], &outcome["replayed"]), (&json!("applied"), &json!(true)));
+    assert_eq!((server.count("receipt").await, server.count("change").await), (2, 2));
 }
 
 #[tokio::test]
