@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The store failed; the same call will probably fail again.
     #[error("the store failed")]
     Backend(#[source] Box<dyn Error + Send + Sync>),
+    /// The records that a batch touches are too large together to be loaded at once. Fewer commands may pass.
+    #[error("the records of the batch are too large together")]
+    TooLarge,
     /// The answer to the commit was lost, and the database cannot be asked now: it may or may not have taken effect. The same call again finds out.
     #[error("whether it took effect is not known")]
     OutcomeUnknown(#[source] Box<dyn Error + Send + Sync>),
@@ -26,6 +29,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it may be one batch's own, so that others who shared its transaction should be tried without it.
+    pub(crate) const fn may_be_one_batchs_own(&self) -> bool {
+        matches!(self, Self::Backend(_) | Self::TooLarge)
+    }
+
     /// The same for another caller, who was in the same transaction.
     pub(crate) fn again(&self) -> Self {
         let message = || self.to_string().into();
@@ -34,6 +42,7 @@ impl StoreError {
             Self::Backend(_) => Self::Backend(message()),
             Self::OutcomeUnknown(_) => Self::OutcomeUnknown(message()),
             Self::NewerSchema { found, known } => Self::NewerSchema { found: *found, known: *known },
+            Self::TooLarge => Self::TooLarge,
             Self::Closed => Self::Closed,
         }
     }

@@ -8,12 +8,16 @@ use offline_protocol::{
 
 use crate::{Membership, Receipt, SqlAnswer, SqlCall, StoreError};
 
+/// How many bytes the contents of the records may have that a batch touches. In memory they take some four times as much.
+pub(crate) const MAX_LOADED_BYTES: usize = 32 * 1024 * 1024;
+
 /// Keeps the records, receipts and changes of all workspaces.
 ///
 /// An implementation must guarantee:
 /// - **Isolation**: every look-up and every write is confined to the membership's workspace, receipts also to its user;
 /// - **Atomicity**: what a fold changes is stored as a whole or not at all, and `run` resolves with the verdicts only after it is on the disk;
 /// - **Order**: two folds of one workspace never overlap, the later one is given what the earlier one wrote;
+/// - **Bounds**: a batch whose records come to more than 32 MiB is [`StoreError::TooLarge`], and nothing of it takes effect;
 /// - **Missing**: what is not there is absent from [`Loaded`], or `Ok(None)`, never an error;
 /// - **Pure folds**: a fold may be run again with other loaded values when a transaction has to be repeated; only the last run counts.
 ///

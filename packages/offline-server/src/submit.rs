@@ -79,7 +79,12 @@ pub(crate) async fn run(
     let work = Work { membership, wanted: batch.wanted(), fold: Arc::clone(&fold) as Arc<dyn Fold> };
     let span = |item: &Item| server.traces.command(item.command()?, &batch.membership);
     let spans: Vec<_> = batch.items.iter().map(span).collect();
-    let verdicts = server.store.run(work).await.inspect_err(|_| server.metrics.store_failed())?;
+    let verdicts = server.store.run(work).await.inspect_err(|error| {
+        // That is the batch's fault.
+        if !matches!(error, StoreError::TooLarge) {
+            server.metrics.store_failed();
+        }
+    })?;
     server.metrics.stored(fold.waited(), fold.handed_over.elapsed());
     let outcome = |((item, span), verdict): ((&Item, Option<Span>), Verdict)| {
         log(&batch, item, &verdict, span);

@@ -97,6 +97,12 @@ impl From<StoreError> for ProblemResponse {
                 )
                 .into()
             }
+            StoreError::TooLarge => {
+                let detail = "the records that it touches are too large together: fewer commands may pass";
+                Problem::new(ProblemCode::RequestTooLarge, 413, "The request is too large")
+                    .with_detail(detail)
+                    .into()
+            }
             StoreError::Closed => {
                 Problem::new(ProblemCode::ShuttingDown, 503, "The server is shutting down").into()
             }

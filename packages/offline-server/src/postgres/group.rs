@@ -103,7 +103,7 @@ impl Groups {
         let (works, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.work, job.answer)).unzip();
         let results = match self.transact(workspace, &works).await {
             Ok(results) => results,
-            Err(StoreError::Backend(_)) if works.len() > 1 => {
+            Err(error) if error.may_be_one_batchs_own() && works.len() > 1 => {
                 let mut results = Vec::with_capacity(works.len());
                 for work in &works {
                     let one = self.transact(workspace, std::slice::from_ref(work)).await;

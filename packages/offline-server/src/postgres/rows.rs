@@ -1,9 +1,9 @@
 //! The statements: rows in, rows out. `workspace_id` comes first in every one of them, and look-ups and writes take whole arrays.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, pin::pin};
 
 use deadpool_postgres::Client;
-use futures_util::{join, try_join};
+use futures_util::{TryStreamExt as _, join, try_join};
 use offline_domain::Record;
 use offline_protocol::{
     ChangeSeq, CommandId, Fingerprint, IdempotencyKey, RecordId, RecordKey, RecordKind, RecordSnapshot,
@@ -11,11 +11,11 @@ use offline_protocol::{
 };
 use serde_json::Value;
 use tokio_postgres::{
-    Row,
+    Row, Statement,
     types::{FromSql, ToSql},
 };
 
-use crate::{Page, PageQuery, Receipt, Role, StoreError, Work, json::json_text};
+use crate::{Page, PageQuery, Receipt, Role, StoreError, Work, json::json_text, store::MAX_LOADED_BYTES};
 
 use super::{
     failure::Failure,
@@ -126,7 +126,7 @@ pub(crate) async fn begin(
         client.execute(&scope, &id),
         client.execute(&ensure, &id),
         client.query_one(&lock, &id),
-        client.query(&find_records, &wanted_records),
+        records_within(client, &find_records, &wanted_records),
         client.query(&find_receipts, &wanted_receipts),
         client.query(&find_applied, &wanted_applied),
     );
@@ -149,6 +149,25 @@ pub(crate) async fn begin(
             .map(|row| receipt(row).map(|(user, receipt)| ((user, receipt.command_id), receipt)))
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// The rows, as long as their contents are within what may be loaded. After that nobody reads on: the connection is given up.
+async fn records_within(
+    client: &Client,
+    statement: &Statement,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Failure> {
+    let parameters = parameters.iter().map(|parameter| *parameter as &dyn ToSql);
+    let mut found = pin!(client.query_raw(statement, parameters).await?);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.try_next().await? {
+        bytes += column::<Option<&str>>(&row, 1, "record")?.map_or(0, str::len);
+        if bytes > MAX_LOADED_BYTES {
+            return Err(Failure::Final(StoreError::TooLarge));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// Writes and commits: one round trip.

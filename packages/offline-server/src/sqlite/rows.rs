@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     Changes, Loaded, Membership, Page, PageQuery, Receipt, Role, StoreError, Wanted, json::json_text,
+    store::MAX_LOADED_BYTES,
 };
 
 use super::connection::store_error;
@@ -41,9 +42,14 @@ pub(crate) fn load(
 ) -> Result<Loaded, StoreError> {
     let workspace = membership.workspace_id();
     let mut loaded = Loaded { change_seq: Some(head), ..Loaded::default() };
+    let mut bytes = 0;
     for key in &wanted.records {
-        if let Some(record) = record(connection, workspace, key)? {
-            loaded.records.insert(key.clone(), record);
+        if let Some(row) = record_row(connection, workspace, key)? {
+            bytes += row.data.as_ref().map_or(0, String::len);
+            if bytes > MAX_LOADED_BYTES {
+                return Err(StoreError::TooLarge);
+            }
+            loaded.records.insert(key.clone(), row.record()?);
         }
     }
     for key in &wanted.keys {
@@ -72,22 +78,21 @@ pub(crate) fn change_seq(connection: &Connection, workspace: &WorkspaceId) -> Re
     ChangeSeq::new(seq).map_err(|_| bad_row("workspace"))
 }
 
-fn record(
+fn record_row(
     connection: &Connection,
     workspace: &WorkspaceId,
     key: &RecordKey,
-) -> Result<Option<Record>, StoreError> {
+) -> Result<Option<RecordRow>, StoreError> {
     let mut statement = connection
         .prepare_cached(
             "SELECT version, data, updated_by, updated_at FROM record \
              WHERE workspace_id = ?1 AND kind = ?2 AND id = ?3",
         )
         .map_err(store_error)?;
-    let row = statement
+    statement
         .query_row([workspace.as_str(), key.kind.as_str(), key.id.as_str()], |row| RecordRow::read(row, 0))
         .optional()
-        .map_err(store_error)?;
-    row.map(RecordRow::record).transpose()
+        .map_err(store_error)
 }
 
 struct RecordRow {
@@ -272,7 +277,8 @@ pub(crate) fn snapshot(
     membership: &Membership,
     key: &RecordKey,
 ) -> Result<Option<RecordSnapshot>, StoreError> {
-    let record = record(connection, membership.workspace_id(), key)?;
+    let row = record_row(connection, membership.workspace_id(), key)?;
+    let record = row.map(RecordRow::record).transpose()?;
     Ok(record.and_then(|record| live(key.id.clone(), record)))
 }
 

@@ -98,8 +98,10 @@ impl Writer {
         let mut healthy = true;
         let results = match transact(&mut self.connection, &self.hub, &works) {
             Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
-            Err(error @ StoreError::Backend(_)) if works.len() == 1 => vec![Err(error)],
-            Err(StoreError::Backend(_)) => works.iter().map(|work| self.run_one(work)).collect(),
+            Err(error) if error.may_be_one_batchs_own() && works.len() == 1 => vec![Err(error)],
+            Err(error) if error.may_be_one_batchs_own() => {
+                works.iter().map(|work| self.run_one(work)).collect()
+            }
             Err(error) => {
                 healthy = is_healthy(Some(&error));
                 let message = error.to_string();

@@ -154,6 +154,33 @@ async fn conflicts_with_large_records_are_told_a_few_megabytes_at_a_time() {
 }
 
 #[tokio::test]
+async fn row_28_a_batch_whose_records_are_too_large_together_is_refused_and_half_of_it_is_judged() {
+    let server = TestServer::start().await;
+    let ana = super::store::member(&server.opened(), "acme").await;
+    // Two records of 20 MB; no command makes such, but a thousand commands can touch a thousand of a quarter of a megabyte.
+    for number in 0..2_u128 {
+        let (kind, id) = (erp::EXPENSE.parse().unwrap(), format!("e{number}").parse().unwrap());
+        let data = json!("x".repeat(20_000_000));
+        let key = offline_protocol::RecordKey::new(kind, id);
+        server.store.run(super::store::put_at(&ana, number + 1, key, Some(data))).await.unwrap();
+    }
+    let update = |id: &str| server.update(id, json!({ "version": 7 }));
+    let both = json!({ "commands": [update("e0"), update("e1")] }).to_string();
+    let halves = [[update("e0")], [update("e1")], [server.create("e2")]];
+    let token = server.token("ana", "acme");
+    // At the same time as others, which share the transaction.
+    let (refused, judged) = tokio::join!(
+        server.post(&token).body(both).send(),
+        futures_util::future::join_all(halves.iter().map(|half| server.send(half))),
+    );
+    let problem = assert_problem(refused.unwrap(), 413, "request-too-large").await;
+    assert_eq!(problem["limits"]["maxItems"], 1000);
+    let judged: Vec<_> = judged.iter().map(|outcomes| outcomes[0]["status"].as_str().unwrap()).collect();
+    assert_eq!(judged, ["conflict", "conflict", "applied"]);
+    assert_eq!(server.count("receipt").await, 5);
+}
+
+#[tokio::test]
 async fn a_list_of_millions_is_too_large_and_still_has_to_be_json() {
     let server = TestServer::start().await;
     let token = server.token("ana", "acme");

@@ -78,7 +78,12 @@ fn folded(loaded: &Loaded, user: &UserId, number: u128, key: &RecordKey, data: O
 
 /// Work that writes one record; `None` deletes it.
 pub(crate) fn put(membership: &Membership, number: u128, id: &str, data: Option<Value>) -> Work {
-    let (key, user) = (key(id), membership.user_id().clone());
+    put_at(membership, number, key(id), data)
+}
+
+/// The same of any kind.
+pub(crate) fn put_at(membership: &Membership, number: u128, key: RecordKey, data: Option<Value>) -> Work {
+    let user = membership.user_id().clone();
     let wanted = Wanted { records: vec![key.clone()], ..Wanted::default() };
     let fold = move |loaded: Loaded| folded(&loaded, &user, number, &key, data.clone());
     Work { membership: membership.clone(), wanted, fold: Arc::new(fold) }
