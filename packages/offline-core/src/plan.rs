@@ -11,11 +11,11 @@
 
 use std::time::Duration;
 
-use offline_protocol::{CommandId, CommandType, Hello, Limits, Outcome, Timestamp};
+use offline_protocol::{CommandId, CommandType, Limits, Outcome, Timestamp};
 
 use crate::{
     Change, Failure, Fence, Lease, NetworkVerdict, OutboxCommand, PauseReason, Phase, RetryPolicy, Signal,
-    StoreError, Takeover, TransportError,
+    StoreError, Takeover, Terms, TransportError,
     settle::{Sent, changes, failed_transiently, too_large},
 };
 
@@ -60,7 +60,7 @@ pub(crate) enum Input {
     Acquired(Option<Lease>),
     Renewed(Option<Lease>),
     Recovered,
-    Probed(Result<Hello, TransportError>),
+    Probed(Result<Terms, TransportError>),
     Scanned { due: Vec<CommandId>, next_attempt_at: Option<Timestamp> },
     TookOff(Vec<OutboxCommand>),
     Sent(Vec<Sent>, Result<Vec<Outcome>, TransportError>),
@@ -307,17 +307,17 @@ impl Planner {
         self.decide(moment)
     }
 
-    fn probed(&mut self, result: Result<Hello, TransportError>, moment: Moment) -> Step {
+    fn probed(&mut self, result: Result<Terms, TransportError>, moment: Moment) -> Step {
         match result {
-            Ok(hello) => {
+            Ok(terms) => {
                 let own = self.rules.limits;
                 self.limits = Limits {
-                    max_items: hello.limits.max_items.min(own.max_items).max(1),
-                    max_body_bytes: hello.limits.max_body_bytes.min(own.max_body_bytes),
-                    max_item_bytes: hello.limits.max_item_bytes.min(own.max_item_bytes),
+                    max_items: terms.limits.max_items.min(own.max_items).max(1),
+                    max_body_bytes: terms.limits.max_body_bytes.min(own.max_body_bytes),
+                    max_item_bytes: terms.limits.max_item_bytes.min(own.max_item_bytes),
                 };
                 self.batch_limit = self.batch_limit.min(self.limits.max_items);
-                self.paused_types = hello.paused_types;
+                self.paused_types = terms.paused_types;
             }
             Err(error) => {
                 self.exchange_failed(&error, Exchange::Probe, moment);

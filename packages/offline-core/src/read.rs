@@ -5,7 +5,7 @@ use offline_protocol::{ChangeSeq, Fields, FromJson, RecordKey, Seq};
 use crate::{
     Connectivity, Counts, Durability, EnqueueRequest, Failure, JournalEntry, JournalOutcome, JournalQuery,
     NetworkVerdict, OutboxCommand, OutboxEntry, OutboxQuery, PauseReason, Phase, Progress, Signal, Status,
-    SyncStatus,
+    SyncStatus, Terms,
 };
 
 impl FromJson for OutboxCommand {
@@ -164,5 +164,11 @@ impl FromJson for JournalQuery {
             return Self::Ids(fields.names("ids"));
         }
         Self::Latest { limit: fields.maybe_number("limit").map_or(usize::MAX, |limit| limit as usize) }
+    }
+}
+
+impl FromJson for Terms {
+    fn from_json(fields: &Fields<'_>) -> Self {
+        Self { limits: fields.object("limits"), paused_types: fields.names("pausedTypes") }
     }
 }

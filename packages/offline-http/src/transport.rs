@@ -1,7 +1,7 @@
 use std::{io::Write, sync::Arc, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
-use offline_core::{BoxFuture, OutgoingBatch, Transport, TransportError};
+use offline_core::{BoxFuture, OutgoingBatch, Terms, Transport, TransportError};
 use offline_protocol::{Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER};
 use reqwest::{
     Client, RequestBuilder, Url,
@@ -93,10 +93,10 @@ impl Transport for HttpTransport {
         })
     }
 
-    fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
+    fn hello(&self) -> BoxFuture<'_, Result<Terms, TransportError>> {
         Box::pin(async move {
             let answer = self.exchange(self.client.get(self.hello.clone())).await?;
-            serde_json::from_slice(&answer).map_err(unknown)
+            serde_json::from_slice::<Hello>(&answer).map(Terms::from).map_err(unknown)
         })
     }
 }

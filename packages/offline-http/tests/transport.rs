@@ -183,7 +183,7 @@ async fn a_hello_needs_no_token() {
         changes: None,
     };
     let server = Server::start(ours("200 OK", "", &serde_json::to_vec(&hello).unwrap())).await;
-    assert_eq!(server.transport_with(|| None).hello().await, Ok(hello));
+    assert_eq!(server.transport_with(|| None).hello().await, Ok(hello.into()));
     let request = server.requests().remove(0);
     assert!(request.head.starts_with("GET /sync/hello HTTP/1.1\r\n"), "{}", request.head);
     assert_eq!(request.header("authorization"), None);

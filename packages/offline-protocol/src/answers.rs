@@ -1,8 +1,8 @@
 //! Reads what the server answers.
 
 use crate::{
-    ChangeSeq, Conflict, ConflictReason, Expected, FieldError, Fields, FromJson, Hello, Limits, Outcome,
-    Outcomes, Problem, ProblemCode, RecordKey, RecordSnapshot, RecordVersion, Retention, Verdict, Version,
+    ChangeSeq, Conflict, ConflictReason, Expected, FieldError, Fields, FromJson, Limits, Outcome, Outcomes,
+    Problem, ProblemCode, RecordKey, RecordSnapshot, RecordVersion, Verdict, Version,
 };
 
 impl FromJson for Outcomes {
@@ -42,22 +42,6 @@ impl FromJson for Verdict {
     }
 }
 
-impl FromJson for Hello {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        Self {
-            server_time: fields.named("serverTime"),
-            protocol: fields.number_u32("protocol"),
-            minimum_client: fields.number_u32("minimumClient"),
-            limits: fields.object("limits"),
-            retention: fields.object("retention"),
-            accepted_types: fields.names("acceptedTypes"),
-            paused_types: fields.names("pausedTypes"),
-            // Nothing in the engine asks for it.
-            changes: None,
-        }
-    }
-}
-
 impl FromJson for Limits {
     fn from_json(fields: &Fields<'_>) -> Self {
         Self {
@@ -65,12 +49,6 @@ impl FromJson for Limits {
             max_body_bytes: fields.number_u32("maxBodyBytes"),
             max_item_bytes: fields.number_u32("maxItemBytes"),
         }
-    }
-}
-
-impl FromJson for Retention {
-    fn from_json(fields: &Fields<'_>) -> Self {
-        Self { receipt_days: fields.number_u32("receiptDays"), key_days: fields.number_u32("keyDays") }
     }
 }
 

@@ -25,14 +25,6 @@ pub fn from_json<T: FromJson>(text: &str) -> Option<T> {
     (!misfit.get()).then_some(read)
 }
 
-/// A list of `T`, or nothing when anything in the text does not fit.
-pub fn list_from_json<T: FromJson>(text: &str) -> Option<Vec<T>> {
-    let misfit = Cell::new(false);
-    let items = scan::items(text)?;
-    let read = items.into_iter().map(|item| T::from_json(&Fields::of(item, &misfit))).collect();
-    (!misfit.get()).then_some(read)
-}
-
 /// The fields of an object, and whether all that were asked for did fit.
 pub struct Fields<'v> {
     fields: Vec<(Cow<'v, str>, &'v str)>,
@@ -134,10 +126,15 @@ impl<'v> Fields<'v> {
 
     /// A number of a type that checks it.
     pub fn checked<T>(&self, name: &str, check: fn(u64) -> Option<T>) -> T {
-        check(self.number(name)).unwrap_or_else(|| {
+        let mut number = self.number(name);
+        loop {
+            match check(number) {
+                Some(checked) => return checked,
+                // Valid for every kind.
+                None => number = 1,
+            }
             self.misfit();
-            check(1).unwrap_or_else(|| unreachable!("BUG: 1 is a valid number of every kind"))
-        })
+        }
     }
 
     /// A text of a type that checks it.
@@ -150,11 +147,14 @@ impl<'v> Fields<'v> {
         self.maybe(name).map(|_| self.named(name))
     }
 
-    fn item<T: Named>(&self, text: &str) -> T {
-        T::of(text).unwrap_or_else(|| {
+    fn item<T: Named>(&self, mut text: &str) -> T {
+        loop {
+            match T::of(text) {
+                Some(named) => return named,
+                None => text = T::STAND_IN,
+            }
             self.misfit();
-            T::stand_in()
-        })
+        }
     }
 
     /// A list of such texts; it must be there.
@@ -197,25 +197,34 @@ impl<'v> Fields<'v> {
 
 /// A checked text, and what stands in for one that does not pass its check.
 pub trait Named: Sized {
+    /// One that passes.
+    const STAND_IN: &'static str;
+
     /// The text as this type; nothing when it does not pass.
     fn of(text: &str) -> Option<Self>;
-
-    /// Any valid one.
-    fn stand_in() -> Self;
 }
 
 macro_rules! named {
-    ($($name:ident $valid:literal),*) => {$(
-        impl Named for crate::$name {
-            fn of(text: &str) -> Option<Self> {
-                Self::of(text)
-            }
+    ($($name:ident $valid:literal),*) => {
+        $(
+            impl Named for crate::$name {
+                const STAND_IN: &'static str = $valid;
 
-            fn stand_in() -> Self {
-                Self::of($valid).unwrap_or_else(|| unreachable!("BUG: the stand-in is valid"))
+                fn of(text: &str) -> Option<Self> {
+                    Self::of(text)
+                }
+            }
+        )*
+
+        #[cfg(test)]
+        mod tests {
+            #[test]
+            fn what_stands_in_passes() {
+                $(assert!(crate::$name::of($valid).is_some(), $valid);)*
+                assert!(crate::Timestamp::parse(<crate::Timestamp as super::Named>::STAND_IN).is_ok());
             }
         }
-    )*};
+    };
 }
 
 named! {
@@ -224,11 +233,9 @@ named! {
 }
 
 impl Named for crate::Timestamp {
+    const STAND_IN: &'static str = "1970-01-01T00:00:00Z";
+
     fn of(text: &str) -> Option<Self> {
         Self::parse(text).ok()
-    }
-
-    fn stand_in() -> Self {
-        Self::EPOCH
     }
 }

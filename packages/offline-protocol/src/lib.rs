@@ -35,7 +35,7 @@ pub use command::{Command, CommandBatch, Expected, MAX_DEPENDS_ON, MAX_INHERITED
 pub use command_type::CommandType;
 pub use error::ValueError;
 pub use fingerprint::Fingerprint;
-pub use from_json::{Fields, FromJson, Named, from_json, list_from_json};
+pub use from_json::{Fields, FromJson, Named, from_json};
 pub use hello::{Hello, Limits, Retention};
 pub use ids::{CommandId, DeviceId, IdempotencyKey, Seq, TraceId, UserId, WorkspaceId};
 pub use joined::{Part, whole_number};
@@ -47,6 +47,7 @@ pub use read::{ReadError, read_value};
 pub use record::{
     ChangeSeq, RecordId, RecordKey, RecordKind, RecordPage, RecordSnapshot, RecordVersion, Version,
 };
+pub use scan::items as json_items;
 pub use single::{Applied, ConflictProblem};
 pub use timestamp::{Timestamp, is_date};
 #[cfg(target_arch = "wasm32")]

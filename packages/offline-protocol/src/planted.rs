@@ -49,6 +49,8 @@ pub enum Bug {
     TermsBelievedForEver,
     /// A write whose caller goes away is begun again for the others, behind what came later.
     WriteBegunAgain,
+    /// What was put together while a flight was in the air goes although not all of that was applied.
+    AheadOfARefusal,
 }
 
 static PLANTED: AtomicUsize = AtomicUsize::new(0);

@@ -9,21 +9,29 @@ const DEEPEST: usize = 127;
 /// for how large its numbers are.
 pub(crate) fn fields(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let mut fields = Vec::new();
-    let mut scanner = Scanner { text, at: 0 };
-    let mut found = |name, value| fields.push((name, value));
-    (scanner.token() == b'{').then_some(())?;
-    scanner.object(DEEPEST - 1, &mut found)?;
-    scanner.is_over().then_some(fields)
+    members(text, b'}', &mut |name, value| fields.push((name, value)))?;
+    Some(fields)
 }
 
-/// The texts of a list's items, likewise.
-pub(crate) fn items(text: &str) -> Option<Vec<&str>> {
+/// The texts of the items of a JSON list; nothing when the text is not one list, valid to its depths but for how large its numbers are.
+pub fn items(text: &str) -> Option<Vec<&str>> {
     let mut items = Vec::new();
-    let mut scanner = Scanner { text, at: 0 };
-    (scanner.token() == b'[').then_some(())?;
-    scanner.array(DEEPEST - 1, &mut |item| items.push(item))?;
-    scanner.is_over().then_some(items)
+    members(text, b']', &mut |_, item| items.push(item))?;
+    Some(items)
 }
+
+fn members<'t>(text: &'t str, close: u8, found: &mut Found<'_, 't>) -> Option<()> {
+    let mut scanner = Scanner { text, at: 0 };
+    // In ASCII two characters apart, as the brackets are.
+    if scanner.token() + 2 != close {
+        return None;
+    }
+    scanner.members(close, DEEPEST - 1, found)?;
+    scanner.is_over().then_some(())
+}
+
+/// Is told the names of an object's fields, or empty ones, and the texts of what it or a list holds.
+type Found<'f, 't> = dyn FnMut(Cow<'t, str>, &'t str) + 'f;
 
 /// The text of the one value in a text, without the space around it, likewise.
 pub(crate) fn value(text: &str) -> Option<&str> {
@@ -82,8 +90,7 @@ impl<'t> Scanner<'t> {
             b't' => self.word(start, "true"),
             b'f' => self.word(start, "false"),
             b'"' => self.string().map(|_| ()),
-            b'[' => self.array(levels.checked_sub(1)?, &mut |_| ()),
-            b'{' => self.object(levels.checked_sub(1)?, &mut |_, _| ()),
+            b'[' | b'{' => self.members(first + 2, levels.checked_sub(1)?, &mut |_, _| ()),
             b'-' | b'0'..=b'9' => self.number(start),
             _ => None,
         }?;
@@ -95,43 +102,28 @@ impl<'t> Scanner<'t> {
         (self.text.get(start..self.at)? == word).then_some(())
     }
 
-    /// What stands behind the opening bracket, with the closing one.
-    fn array(&mut self, levels: usize, found: &mut dyn FnMut(&'t str)) -> Option<()> {
+    /// What stands behind the opening bracket or brace, with the closing one.
+    fn members(&mut self, close: u8, levels: usize, found: &mut Found<'_, 't>) -> Option<()> {
         self.skip_space();
-        if self.peek() == b']' {
+        if self.peek() == close {
             self.at += 1;
             return Some(());
         }
         loop {
-            found(self.value(levels)?);
-            match self.token() {
-                b',' => {}
-                b']' => return Some(()),
-                _ => return None,
-            }
-        }
-    }
-
-    /// What stands behind the opening brace, with the closing one.
-    fn object(&mut self, levels: usize, found: &mut dyn FnMut(Cow<'t, str>, &'t str)) -> Option<()> {
-        self.skip_space();
-        if self.peek() == b'}' {
-            self.at += 1;
-            return Some(());
-        }
-        loop {
-            if self.token() != b'"' {
-                return None;
-            }
-            let name = self.string()?;
-            if self.token() != b':' {
-                return None;
+            let mut name = Cow::Borrowed("");
+            if close == b'}' {
+                if self.token() != b'"' {
+                    return None;
+                }
+                name = self.string()?;
+                if self.token() != b':' {
+                    return None;
+                }
             }
             found(name, self.value(levels)?);
-            match self.token() {
-                b',' => {}
-                b'}' => return Some(()),
-                _ => return None,
+            let byte = self.token();
+            if byte != b',' {
+                return (byte == close).then_some(());
             }
         }
     }

@@ -14,12 +14,12 @@ use std::{
 use futures_util::future::join_all;
 use offline_conformance::fakes::{thing_create, things};
 use offline_core::{
-    BoxFuture, Engine, EngineConfig, EnqueueRequest, NetworkVerdict, OutgoingBatch, Phase, Ports, Transport,
-    TransportError, memory::ManualNetwork,
+    BoxFuture, Engine, EngineConfig, EnqueueRequest, NetworkVerdict, OutgoingBatch, Phase, Ports, Terms,
+    Transport, TransportError, memory::ManualNetwork,
 };
 use offline_protocol::{
-    ChangeSeq, CommandId, DeviceId, Hello, Outcome, RecordId, RecordKind, RecordVersion, Seq, UserId,
-    Verdict, Version, WorkspaceId,
+    ChangeSeq, CommandId, DeviceId, Outcome, RecordId, RecordKind, RecordVersion, Seq, UserId, Verdict,
+    Version, WorkspaceId,
 };
 use offline_sqlite::SqliteStore;
 use offline_system::{SystemClock, SystemIds};
@@ -40,7 +40,7 @@ impl Transport for Instantly {
         })
     }
 
-    fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
+    fn hello(&self) -> BoxFuture<'_, Result<Terms, TransportError>> {
         Box::pin(async { Err(TransportError::Offline) })
     }
 }

@@ -45,10 +45,10 @@ function retryAfter(headers) {
 }
 
 /**
- * Sends one request, with a body a POST. Answers with the body of a 200, and with the milliseconds to wait (or NaN) of another status of our server, which
+ * Sends one request, for somebody who is signed in a POST with this JSON. Answers with the body of a 200, and with the milliseconds to wait (or NaN) of another status of our server, which
  * says `header`; else with one of the numbers above.
  *
- * @param {string} url @param {string} header @param {number} revision @param {string} authorization @param {string} body @param {number} patience in milliseconds
+ * @param {string} url @param {string} header @param {number} revision @param {string} authorization @param {Uint8Array<ArrayBuffer>} body in the module's memory @param {number} patience in milliseconds
  * @returns {Running}
  */
 export function exchange(url, header, revision, authorization, body, patience) {
@@ -58,15 +58,16 @@ export function exchange(url, header, revision, authorization, body, patience) {
   const answer = async () => {
     try {
       const request = new Request(url, {
-        headers: { [header]: `${revision}`, ...(body && { authorization, 'content-type': 'application/json' }) },
-        ...(body && { method: 'POST', body }),
+        headers: { [header]: `${revision}`, ...(authorization && { authorization, 'content-type': 'application/json' }) },
+        method: authorization ? 'POST' : 'GET',
         signal: abort.signal,
         cache: 'no-store',
         credentials: 'omit',
         // A redirection is somebody else's: it is looked at, not followed.
         redirect: 'manual',
       });
-      const response = await fetch(request).catch(() => null);
+      // It copies the body at once, which as a text would be made and read once more.
+      const response = await fetch(request, authorization ? { body } : {}).catch(() => null);
       if (response === null) return { status: abort.signal.aborted ? UNKNOWN : UNREACHED };
       const { status, headers } = response;
       if (!headers.has(header)) return { status: NOT_OURS };

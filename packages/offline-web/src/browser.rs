@@ -20,7 +20,7 @@ extern "C" {
         header: &str,
         revision: u32,
         authorization: &str,
-        body: &str,
+        body: &[u8],
         patience: f64,
     ) -> Pending;
 
@@ -104,7 +104,7 @@ impl Running {
         body: &str,
         patience: f64,
     ) -> Self {
-        Self(exchange(url, revision.0, revision.1, authorization, body, patience))
+        Self(exchange(url, revision.0, revision.1, authorization, body.as_bytes(), patience))
     }
 
     pub(crate) fn timer(millis: f64) -> Self {

@@ -82,7 +82,7 @@ impl FromJson for Shown {
 }
 
 pub(crate) fn not_readable() -> PublicError {
-    PublicError::invalid(ProblemCode::InvalidRequest, "The engine was asked in a form that it does not know.")
+    PublicError::invalid(ProblemCode::InvalidRequest, "The engine does not know what it was asked.")
 }
 
 fn named(command_id: &str) -> Result<CommandId, PublicError> {

@@ -1,7 +1,7 @@
 use std::{rc::Rc, time::Duration};
 
-use offline_core::{BoxFuture, OutgoingBatch, Transport, TransportError};
-use offline_protocol::{Hello, Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, from_json, joined};
+use offline_core::{BoxFuture, OutgoingBatch, Terms, Transport, TransportError};
+use offline_protocol::{Outcome, Outcomes, PROTOCOL, PROTOCOL_HEADER, from_json, joined};
 use wasm_bindgen::{JsCast, prelude::*};
 
 use crate::{
@@ -88,7 +88,7 @@ impl Transport for FetchTransport {
         })
     }
 
-    fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
+    fn hello(&self) -> BoxFuture<'_, Result<Terms, TransportError>> {
         Box::pin(async move {
             let answer = self.exchange("hello", "", "").await?;
             from_json(&answer).ok_or_else(unknown)

@@ -39,9 +39,17 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
         .map_err(|error| format!("{error:#}"))?;
     // What the module imports has names of forty characters, twenty of them a hash: in module and glue 4 KB that no compression takes away.
     let mut short = HashMap::from([(format!("./{out_name}_bg.js"), "glue".to_owned())]);
+    let mut own: Vec<String> = Vec::new();
     for (index, import) in output.wasm_mut().imports.iter_mut().enumerate() {
-        // What comes from a crate's own JavaScript is called there as it is.
-        let Some(module) = short.get(&import.module).cloned() else { continue };
+        let Some(module) = short.get(&import.module).cloned() else {
+            // What comes from a crate's own JavaScript is called there as it is.
+            let place = own.iter().position(|known| *known == import.module).unwrap_or_else(|| {
+                own.push(import.module.clone());
+                own.len() - 1
+            });
+            import.module = format!("own{place}");
+            continue;
+        };
         import.module = module;
         let known = short.entry(import.name.clone()).or_insert_with(|| format!("i{index}"));
         import.name.clone_from(known);
@@ -63,7 +71,12 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
         std::fs::remove_file(&package).map_err(|error| format!("{}: {error}", package.display()))?;
     }
     let glue = Path::new(out_dir).join(format!("{out_name}.js"));
-    let renamed = |text: &str| renamed(text, &short);
+    let renamed = |text: &str| {
+        let named = |text: String, (place, module): (usize, &String)| {
+            text.replace(&format!("\"{module}\": "), &format!("\"own{place}\": "))
+        };
+        own.iter().enumerate().fold(renamed(text, &short), named)
+    };
     let failed = |error: std::io::Error| format!("{}: {error}", glue.display());
     let text = std::fs::read_to_string(&glue).map_err(failed)?;
     std::fs::write(&glue, quick_texts(&renamed(&text))?).map_err(failed)?;

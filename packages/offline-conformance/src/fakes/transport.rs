@@ -1,5 +1,5 @@
-use offline_core::{BoxFuture, OutgoingBatch, Transport, TransportError};
-use offline_protocol::{CommandBatch, Hello, Outcome, UserId, WorkspaceId};
+use offline_core::{BoxFuture, OutgoingBatch, Terms, Transport, TransportError};
+use offline_protocol::{CommandBatch, Outcome, UserId, WorkspaceId};
 
 use super::{FakeServer, Fault};
 
@@ -31,7 +31,7 @@ impl Transport for FakeTransport {
         })
     }
 
-    fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
+    fn hello(&self) -> BoxFuture<'_, Result<Terms, TransportError>> {
         Box::pin(async move {
             match self.server.receive_hello() {
                 // Nobody needs a token for a hello, and it has no size.
@@ -39,7 +39,7 @@ impl Transport for FakeTransport {
                 Some(Fault::AnswerLost) => return Err(TransportError::Transient { retry_after: None }),
                 fault => before(&self.server, fault.as_ref()).await?,
             }
-            Ok(self.server.hello())
+            Ok(self.server.hello().into())
         })
     }
 }

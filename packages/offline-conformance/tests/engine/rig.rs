@@ -25,6 +25,8 @@ pub(crate) use offline_conformance::fakes::{Fault, pair_move, thing_bump, thing_
 pub(crate) struct Rig {
     pub(crate) world: World,
     pub(crate) server: FakeServer,
+    /// How many commands a tab that is opened puts into a batch.
+    pub(crate) max_items: u32,
     seed: u64,
 }
 
@@ -62,7 +64,7 @@ impl Rig {
     pub(crate) fn new() -> Self {
         let clock = VirtualClock::new(Timestamp::parse("2026-11-22T08:00:00Z").unwrap());
         let server = FakeServer::new(clock.clone(), things());
-        Self { world: World::new(clock), server, seed: 0 }
+        Self { world: World::new(clock), server, max_items: 1000, seed: 0 }
     }
 
     /// Opens a tab of ana's on the disk and lets it run.
@@ -83,7 +85,8 @@ impl Rig {
             ids: Arc::new(SeededIds::new(seed)),
         };
         let device = DeviceId::new("device-1").unwrap();
-        let config = EngineConfig::new(acme(), ana(), device, format!("tab-{seed}"));
+        let mut config = EngineConfig::new(acme(), ana(), device, format!("tab-{seed}"));
+        config.limits.max_items = self.max_items;
         let engine = Engine::new(config, things(), ports);
         let notices = engine.subscribe();
         let (run, running) = {

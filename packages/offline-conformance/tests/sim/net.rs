@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 use offline_core::{
-    BoxFuture, Clock as _, NetworkMonitor, NetworkVerdict, OutgoingBatch, Transport, TransportError,
+    BoxFuture, Clock as _, NetworkMonitor, NetworkVerdict, OutgoingBatch, Terms, Transport, TransportError,
     memory::ManualNetwork,
 };
 use offline_protocol::{Command, CommandBatch, CommandType, Hello, Outcome, Outcomes, Timestamp};
@@ -303,10 +303,10 @@ impl Transport for Wire {
         })
     }
 
-    fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>> {
+    fn hello(&self) -> BoxFuture<'_, Result<Terms, TransportError>> {
         Box::pin(async move {
             let answer = self.net.exchange(Request { place: self.place, commands: None }).await?;
-            serde_json::from_slice(&answer).map_err(unreadable)
+            serde_json::from_slice::<Hello>(&answer).map(Terms::from).map_err(unreadable)
         })
     }
 }

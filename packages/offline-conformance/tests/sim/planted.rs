@@ -13,7 +13,7 @@ use offline_protocol::planted::{Bug, plant};
 
 use crate::run::{cores, live};
 
-const BUGS: [Bug; 22] = [
+const BUGS: [Bug; 23] = [
     Bug::NoFenceCheck,
     Bug::SettleInTwoSteps,
     Bug::OrderByTime,
@@ -36,6 +36,7 @@ const BUGS: [Bug; 22] = [
     Bug::LeaseWithoutToken,
     Bug::TermsBelievedForEver,
     Bug::WriteBegunAgain,
+    Bug::AheadOfARefusal,
 ];
 
 /// How often each bug is looked for, and how long at most.

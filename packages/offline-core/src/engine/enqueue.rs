@@ -281,13 +281,15 @@ impl GroupCommit {
 
 /// A command on its way into the store, and where the one who writes it puts the answer.
 struct Waiting {
-    new: NewCommand,
+    command_id: CommandId,
     durability: Durability,
     place: Mutex<Place>,
 }
 
 #[derive(Default)]
 struct Place {
+    /// Until somebody writes it.
+    new: Option<NewCommand>,
     answer: Option<Answer>,
     waker: Option<Waker>,
 }
@@ -328,7 +330,9 @@ impl std::fmt::Debug for NewCommand {
 
 impl Inner {
     async fn append(&self, new: NewCommand, durability: Durability) -> Answer {
-        let waiting = Arc::new(Waiting { new, durability, place: Mutex::default() });
+        let command_id = new.command.command_id;
+        let place = Mutex::new(Place { new: Some(new), ..Place::default() });
+        let waiting = Arc::new(Waiting { command_id, durability, place });
         self.group.state().waiting.push(Arc::clone(&waiting));
         #[cfg(planted)]
         if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
@@ -349,8 +353,7 @@ impl Inner {
         let write = turn.write.insert(unfinished.unwrap_or_else(|| self.begin_write()));
         let mut answers = write.answers.as_mut().await;
         write.is_over = true;
-        let ids: Vec<CommandId> =
-            write.members.iter().map(|waiting| waiting.new.command.command_id).collect();
+        let ids: Vec<CommandId> = write.members.iter().map(|waiting| waiting.command_id).collect();
         if answers.as_ref().is_ok_and(|appended| appended.len() != ids.len()) {
             answers = Err(StoreError::backend("the store answered for other commands"));
         }
@@ -373,7 +376,11 @@ impl Inner {
         let mut commands = Vec::with_capacity(members.len());
         for waiting in &members {
             durability = durability.max(waiting.durability);
-            commands.push(waiting.new.clone());
+            let mut place = waiting.place();
+            #[cfg(planted)]
+            commands.extend(place.new.clone());
+            #[cfg(not(planted))]
+            commands.extend(place.new.take());
         }
         let outbox = Arc::clone(&self.ports.outbox);
         let answers = Box::pin(async move { outbox.append(commands, durability).await });

@@ -1,7 +1,7 @@
 //! The engine of one partition in one tab or process: it enqueues, shows and resolves, and one of them flushes.
 
-mod batch;
 mod enqueue;
+mod look;
 mod notices;
 mod resolve;
 mod run;

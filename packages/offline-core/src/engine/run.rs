@@ -2,12 +2,11 @@ use std::{future::poll_fn, sync::atomic::Ordering, task::Poll};
 
 use offline_protocol::{CommandId, Limits, Timestamp, TraceId};
 
-use super::{Engine, Inner, batch::Batch, state::News, told::Told};
+use super::{Engine, Inner, look::Look, state::News, told::Told};
 use crate::{
     BoxFuture, Change, EventKind, Flight, FlightId, JournalEntry, JournalOutcome, JournalQuery,
     NetworkVerdict, OutboxCommand, OutgoingBatch, PauseReason, Phase, Progress, Settlement, Signal,
     StoreError,
-    lanes::{self, Lanes, Standing},
     plan::{Input, Moment, Planner, Rules, Step},
     platform::Exchange,
     settle::Sent,
@@ -49,6 +48,9 @@ struct Runner<'a> {
     inner: &'a Inner,
     planner: Planner,
     flight: Option<(FlightId, Vec<(CommandId, TraceId)>)>,
+    /// The look through the outbox for the flight, whose commands were taken out of it; then the one for the next flight, made while this one is in
+    /// the air.
+    look: Option<Box<Look>>,
     settled: u64,
     to_prune: bool,
     told_pause: Option<PauseReason>,
@@ -67,6 +69,7 @@ impl<'a> Runner<'a> {
             inner,
             planner: Planner::new(rules),
             flight: None,
+            look: None,
             settled: 0,
             to_prune: false,
             told_pause: None,
@@ -74,7 +77,7 @@ impl<'a> Runner<'a> {
     }
 
     async fn drive(mut self) {
-        self.remember_last_sync().await;
+        self.inner.remember_last_sync().await;
         let mut step = self.planner.start(self.moment());
         while !self.inner.shared.is_closed() {
             self.publish(&step);
@@ -93,16 +96,6 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// After a restart the status still says when the server last settled something.
-    async fn remember_last_sync(&self) {
-        let latest = self.inner.ports.outbox.journal(JournalQuery::Latest { limit: 1 }).await;
-        // A store that cannot be read shows itself at the first step.
-        let settled = latest.ok().and_then(|mut latest| latest.pop());
-        if let Some(JournalEntry { outcome: JournalOutcome::Applied { .. }, settled_at, .. }) = settled {
-            self.inner.update_status(&mut |status| status.last_synced_at = Some(settled_at));
-        }
-    }
-
     fn moment(&self) -> Moment {
         let ports = &self.inner.ports;
         Moment { now: ports.clock.now(), random: ports.ids.random(), verdict: self.inner.verdict() }
@@ -111,6 +104,10 @@ impl<'a> Runner<'a> {
     async fn perform(&mut self, step: Step) -> Result<Input, StoreError> {
         let inner = self.inner;
         let (ports, config) = (&inner.ports, &inner.config);
+        if matches!(step, Step::Wait { .. } | Step::Acquire(_) | Step::Recover(_) | Step::Probe) {
+            // What was found may have been flown by somebody else until there is a next flight.
+            self.look = None;
+        }
         Ok(match step {
             Step::Wait { until, .. } => self.wait(until).await?,
             Step::Acquire(takeover) => {
@@ -140,7 +137,7 @@ impl<'a> Runner<'a> {
                 let commands = ports.outbox.take_off(flight).await?;
                 let traces = commands.iter().map(|flown| (flown.command_id, flown.client_trace_id.clone()));
                 self.flight = Some((flight_id, traces.collect()));
-                self.flush_started().await?;
+                inner.flush_started().await?;
                 let flown: Vec<_> = commands.iter().map(|command| command.command_id).collect();
                 inner.tell_changed(&flown);
                 Input::TookOff(commands)
@@ -181,45 +178,23 @@ impl<'a> Runner<'a> {
         Ok(input.await)
     }
 
-    /// Reads the outbox from its head until a batch is full, or to its end.
+    /// Looks through the outbox, from its head or from where the last look has ended, until a batch is full or nothing is left.
     async fn scan(&mut self, limits: Limits, ignore_waits: bool) -> Result<Input, StoreError> {
-        let mut lanes = Lanes::default();
-        let mut batch = Batch::new(limits);
-        let mut next: Option<Timestamp> = None;
-        let moment = lanes::Moment {
-            now: self.inner.ports.clock.now(),
-            ignore_waits,
-            longest_wait: self.inner.config.retry.cap,
-            paused_types: self.planner.paused_types(),
+        let ahead = self.look.take().filter(|look| look.is_batch(limits));
+        let mut look = match ahead {
+            Some(look) => look,
+            None => {
+                let paused_types = self.planner.paused_types().to_vec();
+                self.inner.look(Look::new(limits, ignore_waits, paused_types)).await?
+            }
         };
-        self.inner
-            .each_from(None, &mut |command| {
-                match lanes.judge(command, moment) {
-                    Standing::Due if !batch.take(command) => lanes.hold_back(command),
-                    Standing::Waiting(time) => next = Some(next.map_or(time, |next| next.min(time))),
-                    _ => {}
-                }
-                !batch.full
-            })
-            .await?;
-        if batch.due.is_empty() {
-            self.flush_finished(next.is_none());
+        let due = std::mem::take(&mut look.due);
+        let next_attempt_at = look.next_attempt_at;
+        if due.is_empty() {
+            self.flush_finished(next_attempt_at.is_none());
         }
-        Ok(Input::Scanned { due: batch.due, next_attempt_at: next })
-    }
-
-    async fn flush_started(&self) -> Result<(), StoreError> {
-        if self.inner.shared.progress().is_some() {
-            return Ok(());
-        }
-        let counts = self.inner.ports.outbox.counts().await?;
-        let total = counts.pending + counts.in_flight;
-        self.inner.update_status(&mut |status| {
-            status.counts = counts;
-            status.progress = Some(Progress { settled: 0, total });
-        });
-        self.inner.tell_event(EventKind::FlushStarted { total });
-        Ok(())
+        self.look = Some(look);
+        Ok(Input::Scanned { due, next_attempt_at })
     }
 
     fn flush_finished(&mut self, all_settled: bool) {
@@ -241,13 +216,25 @@ impl<'a> Runner<'a> {
             .iter()
             .map(|command| Sent { command_id: command.command_id, attempts: command.attempts })
             .collect();
+        let look = self.look.take().and_then(|look| look.behind());
+        let mut ahead = look.map(|look| self.inner.look(look));
         let batch = OutgoingBatch::of(&commands);
         drop(commands);
         let before = self.inner.verdict();
-        let (mut exchange, mut result) = (self.inner.ports.transport.send(batch), None);
-        self.with_heartbeat(&mut |context| keep(exchange.as_mut().poll(context), &mut result)).await;
+        let (mut exchange, mut result, mut found) = (self.inner.ports.transport.send(batch), None, None);
+        self.with_heartbeat(&mut |context| {
+            let is_over = result.is_some() || keep(exchange.as_mut().poll(context), &mut result);
+            if let Some(Poll::Ready(look)) = ahead.as_mut().map(|look| look.as_mut().poll(context)) {
+                // A store that fails now fails again at the next step; there it is dealt with.
+                (ahead, found) = (None, look.ok());
+            }
+            // The store does one thing at a time: a settlement would have to wait for the look.
+            is_over && ahead.is_none()
+        })
+        .await;
         let result = result.expect("BUG: an exchange that is over has an answer");
         self.inner.observe(before, &result);
+        self.look = found;
         Input::Sent(sent, result)
     }
 
@@ -286,6 +273,15 @@ impl<'a> Runner<'a> {
             return Ok(Input::Settled);
         };
         let at = inner.ports.clock.now();
+        let applied = changes.iter().filter(|(_, change)| matches!(change, Change::Applied(_)));
+        let is_refused = applied.count() < traces.len();
+        #[cfg(planted)]
+        let is_refused =
+            is_refused && !offline_protocol::planted::is(offline_protocol::planted::Bug::AheadOfARefusal);
+        if is_refused {
+            // It was looked ahead as if all would be applied.
+            self.look = None;
+        }
         let told: Vec<Told> = changes.iter().map(|(id, change)| Told::new(*id, change)).collect();
         inner.ports.outbox.settle(Settlement { flight_id, fence, at, changes }).await?;
 
@@ -387,6 +383,30 @@ fn keep<T>(polled: Poll<T>, answer: &mut Option<T>) -> bool {
 }
 
 impl Inner {
+    /// After a restart the status still says when the server last settled something.
+    async fn remember_last_sync(&self) {
+        let latest = self.ports.outbox.journal(JournalQuery::Latest { limit: 1 }).await;
+        // A store that cannot be read shows itself at the first step.
+        let settled = latest.ok().and_then(|mut latest| latest.pop());
+        if let Some(JournalEntry { outcome: JournalOutcome::Applied { .. }, settled_at, .. }) = settled {
+            self.update_status(&mut |status| status.last_synced_at = Some(settled_at));
+        }
+    }
+
+    async fn flush_started(&self) -> Result<(), StoreError> {
+        if self.shared.progress().is_some() {
+            return Ok(());
+        }
+        let counts = self.ports.outbox.counts().await?;
+        let total = counts.pending + counts.in_flight;
+        self.update_status(&mut |status| {
+            status.counts = counts;
+            status.progress = Some(Progress { settled: 0, total });
+        });
+        self.tell_event(EventKind::FlushStarted { total });
+        Ok(())
+    }
+
     /// In a box, so that it is compiled once and not with each of its callers.
     fn renew(&self, lease: crate::Lease) -> BoxFuture<'_, Result<Option<crate::Lease>, StoreError>> {
         let (now, ttl) = (self.ports.clock.now(), self.config.lease_ttl);

@@ -29,17 +29,8 @@ fn fail(planner: &mut Planner, error: TransportError, at: Moment) -> Step {
     planner.on(Input::Sent(sent, Err(error)), at)
 }
 
-fn hello() -> Hello {
-    Hello {
-        server_time: START,
-        protocol: offline_protocol::PROTOCOL,
-        minimum_client: offline_protocol::PROTOCOL,
-        limits: Limits::default(),
-        retention: offline_protocol::Retention::default(),
-        accepted_types: Vec::new(),
-        paused_types: Vec::new(),
-        changes: None,
-    }
+fn hello() -> Terms {
+    Terms { limits: Limits::default(), paused_types: Vec::new() }
 }
 
 fn changes_of(step: Step) -> usize {

@@ -15,4 +15,4 @@ pub use outbox_store::{
     Applied, Change, Flight, FlightId, JournalQuery, OutboxQuery, OutboxStore, Rebase, Resolution, Resolve,
     Settlement, StoreError,
 };
-pub use transport::{OutgoingBatch, Transport, TransportError};
+pub use transport::{OutgoingBatch, Terms, Transport, TransportError};

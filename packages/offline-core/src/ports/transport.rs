@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use offline_protocol::{CommandId, Hello, Json, Outcome};
+use offline_protocol::{CommandId, CommandType, Hello, Json, Limits, Outcome};
+use serde::{Deserialize, Serialize};
 
 use crate::{BoxFuture, MaybeSend, MaybeSync, OutboxCommand};
 
@@ -28,6 +29,22 @@ pub enum TransportError {
     /// The server no longer understands this client. Nothing was executed.
     #[error("this version of the application is too old for the server")]
     Incompatible,
+}
+
+/// What a flush has to know of a server: its part of a [`Hello`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    /// What it takes in one request.
+    pub limits: Limits,
+    /// The types that are to stay in the outbox for now.
+    pub paused_types: Vec<CommandType>,
+}
+
+impl From<Hello> for Terms {
+    fn from(hello: Hello) -> Self {
+        Self { limits: hello.limits, paused_types: hello.paused_types }
+    }
 }
 
 /// One batch on its way to the server.
@@ -80,5 +97,5 @@ pub trait Transport: MaybeSend + MaybeSync {
     fn send(&self, batch: OutgoingBatch) -> BoxFuture<'_, Result<Vec<Outcome>, TransportError>>;
 
     /// Asks whether the server is there and what it accepts. Needs no token.
-    fn hello(&self) -> BoxFuture<'_, Result<Hello, TransportError>>;
+    fn hello(&self) -> BoxFuture<'_, Result<Terms, TransportError>>;
 }

@@ -1,7 +1,5 @@
-use std::borrow::Cow;
-
 use offline_core::{
-    Appended, NewCommand, OutboxCommand, StoreError,
+    Appended, NewCommand, StoreError,
     store_rules::{chained, chains_on},
 };
 use offline_protocol::{CommandId, Expected, RecordKey, Seq, Version, joined};
@@ -148,26 +146,33 @@ impl Append {
     fn add(&mut self, plan: &mut Plan) -> Result<Step<Vec<Appended>>, StoreError> {
         let mut block = NewBlock::default();
         while self.next < self.commands.len() && plan.0.len() < ROWS_PER_TURN {
-            let new = &self.commands[self.next];
+            let new = &mut self.commands[self.next];
             let id = new.command.command_id;
             if let Some((place, expected)) = self.known.get(&id) {
                 self.places.push((*place, *expected, true));
                 self.next += 1;
                 continue;
             }
-            let mut command = with_expected(new, &self.own);
-            if self.added == 0 {
-                plan.add(NewBlock::numbered(&command));
-            } else if self.first_seq == 0 {
+            if self.added > 0 && self.first_seq == 0 {
                 return Ok(Step::More);
+            }
+            let given = new.command.expected;
+            if let Some(own) = chains_on(new).and_then(|key| self.own.get(key)) {
+                new.command.expected = chained(given, own.unsettled, own.journaled);
+            }
+            let command = &mut new.command;
+            if self.added == 0 {
+                plan.add(NewBlock::numbered(command));
             } else {
-                command.to_mut().seq = self.seq(self.added)?;
-                block.push(&command, &encode(&*command));
+                command.seq = seq(self.first_seq, self.added)?;
+                block.push(command, &encode(command));
                 if block.is_full() {
                     plan.add(std::mem::take(&mut block).finish());
                 }
             }
             let place = (Place::New(self.added), command.expected);
+            // The transaction may begin again.
+            command.expected = given;
             for key in &command.touches {
                 if let Some(own) = self.own.get_mut(key) {
                     own.unsettled = Some(id);
@@ -193,28 +198,16 @@ impl Append {
         let appended = |(place, expected, duplicate): &(Place, Option<Expected>, bool)| {
             let seq = match place {
                 Place::At(seq) => *seq,
-                Place::New(offset) => self.seq(*offset)?,
+                Place::New(offset) => seq(self.first_seq, *offset)?,
             };
             Ok(Appended { seq, expected: *expected, duplicate: *duplicate })
         };
         self.places.iter().map(appended).collect()
     }
-
-    fn seq(&self, offset: u64) -> Result<Seq, StoreError> {
-        Seq::of(self.first_seq + offset).ok_or(StoreError::Corrupt { what: "sequence number" })
-    }
 }
 
-/// The command with the `expected` that it is stored with.
-fn with_expected<'c>(new: &'c NewCommand, own: &Sorted<RecordKey, Own>) -> Cow<'c, OutboxCommand> {
-    let mut command = Cow::Borrowed(&new.command);
-    if let Some(own) = chains_on(new).and_then(|key| own.get(key)) {
-        let expected = chained(command.expected, own.unsettled, own.journaled);
-        if expected != command.expected {
-            command.to_mut().expected = expected;
-        }
-    }
-    command
+fn seq(first: u64, offset: u64) -> Result<Seq, StoreError> {
+    Seq::of(first + offset).ok_or(StoreError::Corrupt { what: "sequence number" })
 }
 
 /// The last command of a block that touches a record.

@@ -6,11 +6,11 @@
 //!   body has a line, begun with a line break, for each command, which knows its seq. (Up to version 2 of the layout that was a JSON list.)
 //! - That a command is IN_FLIGHT follows from the flights, not from the body: taking off and landing do not write rows.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use offline_core::{OutboxCommand, Status, StoreError};
 use offline_protocol::{
-    CommandId, FromJson, RecordKey, RecordVersion, Seq, ToJson, from_json, joined, list_from_json,
+    CommandId, FromJson, RecordKey, RecordVersion, Seq, ToJson, from_json, joined, json_items,
 };
 
 use super::runs::Runs;
@@ -151,16 +151,8 @@ impl Block {
     /// Reads a row.
     pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         let is_numbered = row.text.starts_with('{');
-        let (text, commands): (String, Vec<OutboxCommand>) = if row.text.starts_with('[') {
-            let commands = list_from_json::<OutboxCommand>(&row.text).ok_or(CORRUPT)?;
-            let mut text = String::new();
-            commands.iter().for_each(|command| add_line(&mut text, &encode(command)));
-            (text, commands)
-        } else {
-            let text = row.text.trim_start_matches('\n').to_owned();
-            let commands = read_lines(&text).ok_or(CORRUPT)?;
-            (text, commands)
-        };
+        let text = lines(&row.text).ok_or(CORRUPT)?.into_owned();
+        let commands: Vec<OutboxCommand> = read_lines(&text).ok_or(CORRUPT)?;
         let mut start = 0;
         let mut items = Vec::with_capacity(commands.len());
         for (line, mut command) in parts(&text, b'\n').zip(commands) {
@@ -221,6 +213,16 @@ impl Block {
 /// Deletes rows.
 pub(super) fn delete(keys: &Runs, plan: &mut Plan) {
     keys.iter().for_each(|run| plan.delete(Store::Commands, run));
+}
+
+/// A row's lines. Up to version 2 of the layout they were a JSON list.
+pub(super) fn lines(text: &str) -> Option<Cow<'_, str>> {
+    if !text.starts_with('[') {
+        return Some(Cow::Borrowed(text.trim_start_matches('\n')));
+    }
+    let mut lines = String::new();
+    json_items(text)?.into_iter().for_each(|item| add_line(&mut lines, item));
+    Some(Cow::Owned(lines))
 }
 
 /// One `T` a line.

@@ -58,6 +58,11 @@ impl Flights {
         command
     }
 
+    /// Whether one of them has commands in this row.
+    pub(super) fn have_row(&self, key: i64) -> bool {
+        self.0.iter().any(|flight| flight.rows.contains(key))
+    }
+
     fn contain(&self, seq: u64) -> bool {
         self.0.iter().any(|flight| flight.seqs.contains(seq as i64))
     }
@@ -73,42 +78,61 @@ fn name(id: FlightId) -> String {
 }
 
 /// Answers [`offline_core::OutboxStore::take_off`].
-pub(super) fn take_off(
-    flight: &Flight,
-    memory: &Memory,
-    seen: &Seen<'_>,
-    plan: &mut Plan,
-) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
-    let [lease, flights, tally, rest @ ..] = seen.answers else {
-        LeaseRow::ask(plan);
-        Flights::ask(plan);
-        Tally::ask(plan);
-        return Ok(Step::More);
-    };
-    LeaseRow::of(lease)?.check(flight.fence)?;
-    let (flights, tally) = (Flights::of(flights)?, Tally::of(tally)?);
-    let wanted: Sorted<CommandId, ()> = flight.commands.iter().map(|id| (*id, ())).collect();
-    let mut memory = memory.look();
-    if !rest.is_empty() || !memory.holds(tally.edits, &wanted) {
-        let Some((rows, _)) = rows_of_ids(&flight.commands, rest, plan) else { return Ok(Step::More) };
-        let blocks = Block::all(&mut tally.unsettled(rows))?;
-        memory.keep(tally.edits, blocks);
+pub(super) struct TakeOff {
+    flight: Flight,
+    memory: Memory,
+    /// What is known of the commands, and which of them have to be read.
+    known: Vec<Block>,
+    missing: Vec<CommandId>,
+}
+
+impl TakeOff {
+    pub(super) const fn new(flight: Flight, memory: Memory) -> Self {
+        Self { flight, memory, known: Vec::new(), missing: Vec::new() }
     }
-    let (mut taken, mut seqs, mut rows) = (Vec::new(), Runs::default(), Runs::default());
-    for block in &mut memory.blocks {
-        let key = block.key;
-        for (item, line) in block.iter_mut().filter(|(item, _)| wanted.get(&item.id).is_some()) {
-            if let Some(command) = store_rules::taken_off(flights.marked(item.take(line)?)) {
-                taken.push(command);
-                seqs.add(item.seq.get() as i64);
-                rows.add(key);
+
+    pub(super) fn step(
+        &mut self,
+        seen: &Seen<'_>,
+        plan: &mut Plan,
+    ) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
+        let [lease, flights, tally, rest @ ..] = seen.answers else {
+            LeaseRow::ask(plan);
+            Flights::ask(plan);
+            Tally::ask(plan);
+            return Ok(Step::More);
+        };
+        LeaseRow::of(lease)?.check(self.flight.fence)?;
+        let (flights, tally) = (Flights::of(flights)?, Tally::of(tally)?);
+        if rest.is_empty() {
+            (self.known, self.missing) = self.memory.look().take_holding(tally.edits, &self.flight.commands);
+        }
+        let Some((rows, _)) = rows_of_ids(&self.missing, rest, plan) else { return Ok(Step::More) };
+        let mut blocks = std::mem::take(&mut self.known);
+        // Between their ids there may be others'.
+        let is_new = |row: &&Row| blocks.iter().all(|known| known.key != row.key);
+        for block in Block::all(&mut tally.unsettled(rows).filter(is_new))? {
+            let behind = blocks.iter().position(|known| known.key > block.key);
+            blocks.insert(behind.unwrap_or(blocks.len()), block);
+        }
+        let wanted: Sorted<CommandId, ()> = self.flight.commands.iter().map(|id| (*id, ())).collect();
+        let (mut taken, mut seqs, mut rows) = (Vec::new(), Runs::default(), Runs::default());
+        for block in &mut blocks {
+            let key = block.key;
+            for (item, line) in block.iter_mut().filter(|(item, _)| wanted.get(&item.id).is_some()) {
+                if let Some(command) = store_rules::taken_off(flights.marked(item.take(line)?)) {
+                    taken.push(command);
+                    seqs.add(item.seq.get() as i64);
+                    rows.add(key);
+                }
             }
         }
+        self.memory.look().keep(tally.edits, blocks, &|_| true);
+        if !taken.is_empty() {
+            plan.put_text(Store::Flights, &name(self.flight.flight_id), joined![seqs, " ", rows]);
+        }
+        Ok(Step::Done(taken))
     }
-    if !taken.is_empty() {
-        plan.put_text(Store::Flights, &name(flight.flight_id), joined![seqs, " ", rows]);
-    }
-    Ok(Step::Done(taken))
 }
 
 /// Answers [`offline_core::OutboxStore::settle`].
@@ -129,7 +153,7 @@ pub(super) fn settle(
     let tally = Tally::of(tally)?;
     let Some(flight) = flight.first() else { return Ok(Step::Done(false)) };
     let flight = FlightRow::of(flight)?;
-    let known = memory.look().take(tally.edits, &flight.rows).filter(|_| rest.is_empty());
+    let known = if rest.is_empty() { memory.look().take_all(tally.edits, &flight.rows) } else { None };
     if known.is_none() && rest.is_empty() && flight.rows.len() > 0 {
         ask_rows(&flight.rows, plan);
         return Ok(Step::More);
@@ -150,6 +174,7 @@ pub(super) fn settle(
     block::delete(&gone, plan);
     let Landing { mut tally, entries, .. } = landing;
     entries.write(&mut tally, plan);
+    memory.look().settling(tally.edits);
     tally.edits += 1;
     tally.put(plan);
     plan.delete(Store::Flights, (&*name, &*name));

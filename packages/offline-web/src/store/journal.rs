@@ -9,11 +9,11 @@
 use offline_core::{Applied, JournalEntry, JournalOutcome, JournalQuery, OutboxCommand, StoreError};
 use offline_protocol::{
     ChangeSeq, CommandId, Fields, FromJson, RecordKey, RecordVersion, Seq, Timestamp, Version, from_json,
-    joined, list_from_json, to_json, whole_number,
+    joined, to_json, whole_number,
 };
 
 use super::{
-    block::{Block, Item, add_line, ask_rows, encode, read_lines, rows_missing, rows_of_ids},
+    block::{Block, Item, add_line, ask_rows, encode, lines, read_lines, rows_missing, rows_of_ids},
     meta::Tally,
     runs::Runs,
     sorted::Sorted,
@@ -100,14 +100,9 @@ pub(super) fn entries(
     skipped: usize,
     blocks: &[Vec<Row>],
 ) -> Result<Vec<JournalEntry>, StoreError> {
-    // Up to version 2 of the layout a row's body was a JSON list.
-    if row.text.starts_with('[') {
-        let mut entries = list_from_json::<JournalEntry>(&row.text).ok_or(CORRUPT)?;
-        entries.drain(..skipped.min(entries.len()));
-        return Ok(entries);
-    }
     let block = settled_block(row);
-    let lines = without(block.map_or(&*row.text, |(_, lines)| lines), skipped);
+    let text = lines(block.map_or(&*row.text, |(_, lines)| lines)).ok_or(CORRUPT)?;
+    let lines = without(&text, skipped);
     if lines.is_empty() {
         return Ok(Vec::new());
     }

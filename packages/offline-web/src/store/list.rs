@@ -62,7 +62,7 @@ impl List {
                 }
                 let Page { found, blocks, .. } = std::mem::take(&mut self.page);
                 if *limit <= REMEMBERED {
-                    self.memory.look().keep(tally.edits, blocks);
+                    self.memory.look().keep(tally.edits, blocks, &|key| flights.have_row(key));
                 }
                 return Ok(Step::Done(found));
             }

@@ -109,19 +109,24 @@ impl OutboxStore for IndexedDbStore {
     }
 
     fn take_off(&self, flight: Flight) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        let memory = self.memory.clone();
-        let fold =
-            move |seen: crate::idb::Seen<'_>, plan: &mut _| flight::take_off(&flight, &memory, &seen, plan);
-        self.database.run(ALL, Mode::Strict, Box::new(fold))
+        let mut take_off = flight::TakeOff::new(flight, self.memory.clone());
+        self.database.run(ALL, Mode::Strict, Box::new(move |seen, plan| take_off.step(&seen, plan)))
     }
 
     fn settle(&self, settlement: Settlement) -> BoxFuture<'_, Result<bool, StoreError>> {
         let memory = self.memory.clone();
-        self.database.run(
+        let settled = self.database.run(
             ALL,
             Mode::Strict,
             Box::new(move |seen, plan| flight::settle(&settlement, &memory, &seen, plan)),
-        )
+        );
+        Box::pin(async move {
+            let settled = settled.await?;
+            if settled {
+                self.memory.look().settled();
+            }
+            Ok(settled)
+        })
     }
 
     fn recover(&self, fence: Fence) -> BoxFuture<'_, Result<Vec<CommandId>, StoreError>> {

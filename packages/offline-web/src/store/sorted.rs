@@ -33,6 +33,11 @@ impl<K: Ord, V> Sorted<K, V> {
         self.0.binary_search_by(|(known, _)| known.cmp(key))
     }
 
+    /// The keys, in their order.
+    pub(super) fn into_keys(self) -> Vec<K> {
+        self.0.into_iter().map(|(key, _)| key).collect()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use offline_conformance::{Partition, StoreHarness, lease_store, outbox_store, samples};
 use offline_core::{
-    BoxFuture, Durability, Flight, FlightId, LeaseStore, OutboxQuery, OutboxStore, Settlement, StoreError,
-    Takeover,
+    BoxFuture, Change, Durability, Fence, Flight, FlightId, JournalQuery, LeaseStore, OutboxQuery,
+    OutboxStore, Resolution, Resolve, Settlement, StoreError, Takeover,
 };
 
 use super::IndexedDbStore;
@@ -74,5 +74,76 @@ fn every_page_is_full_until_the_last_however_much_has_been_settled_before_it() {
             store.settle(Settlement { flight_id, fence, changes, at: samples::at(2) }).await.unwrap();
         }
         assert_eq!(sizes, [[100; 10].as_slice(), &[50, 0]].concat());
+    });
+}
+
+/// A flight.
+struct Flown {
+    fence: Fence,
+    flight_id: FlightId,
+}
+
+impl Flown {
+    fn new(fence: Fence, number: u128) -> Self {
+        Self { fence, flight_id: FlightId(uuid::Uuid::from_u128(number)) }
+    }
+
+    async fn takes_off(&self, store: &IndexedDbStore, numbers: std::ops::RangeInclusive<u64>) -> Vec<u64> {
+        let commands = numbers.map(samples::id).collect();
+        let Self { fence, flight_id } = *self;
+        let flight = Flight { flight_id, fence, commands, at: samples::at(1) };
+        let taken = store.take_off(flight).await.unwrap();
+        taken.iter().map(|command| command.seq.get()).collect()
+    }
+
+    async fn lands(&self, store: &IndexedDbStore, changes: Vec<(u64, Change)>) {
+        let changes = changes.into_iter().map(|(number, change)| (samples::id(number), change)).collect();
+        let Self { fence, flight_id } = *self;
+        assert!(store.settle(Settlement { flight_id, fence, changes, at: samples::at(2) }).await.unwrap());
+    }
+}
+
+/// What a look ahead has read is used for the next flight, but for what has changed since: by the landing of the one before, which shares a row with it,
+/// and by another tab.
+#[test]
+fn what_was_read_while_a_flight_was_in_the_air_is_not_older_than_what_is_stored() {
+    let disk = Disk::default();
+    let (store, other_tab) = (IndexedDbStore::of(disk.open()), IndexedDbStore::of(disk.open()));
+    futures_executor::block_on(async {
+        store.append(samples::commands(1..=300), Durability::Strict).await.unwrap();
+        let lease = store.acquire("test", samples::at(0), Duration::from_secs(60), Takeover::Always).await;
+        let fence = lease.unwrap().unwrap().fence;
+        let refused = Flown::new(fence, 1);
+        refused.takes_off(&store, 150..=150).await;
+        refused.lands(&store, vec![(150, samples::failed())]).await;
+
+        let mut settled = 1;
+        for (number, numbers) in [(2, 1..=100), (3, 101..=200), (4, 201..=300)] {
+            let flown = Flown::new(fence, number);
+            let wanted: Vec<u64> = numbers.clone().collect();
+            assert_eq!(flown.takes_off(&store, numbers.clone()).await, wanted);
+            let after = Some(samples::seq(*numbers.end()));
+            store.list(OutboxQuery::Seq { after, limit: 100 }).await.unwrap();
+            flown.lands(&store, wanted.iter().map(|number| (*number, samples::applied(&[]))).collect()).await;
+            settled += wanted.len();
+            if number == 2 {
+                // Read above as parked.
+                let resolution = Resolution::Retry {
+                    idempotency_key: samples::key("again"),
+                    expected: None,
+                    edited: None,
+                };
+                let resolve = Resolve { command_id: samples::id(150), at: samples::at(2), resolution };
+                assert!(other_tab.resolve(resolve).await.unwrap());
+            }
+            let left = store.counts().await.unwrap();
+            assert_eq!(left.unsettled(), 301 - settled as u64);
+        }
+        let all: Vec<_> = (1..=300).map(samples::id).collect();
+        let journal = store.journal(JournalQuery::Ids(all)).await.unwrap();
+        assert_eq!(
+            journal.iter().map(|entry| entry.command.seq.get()).collect::<Vec<_>>(),
+            (1..=300).collect::<Vec<_>>()
+        );
     });
 }

@@ -1,0 +1,108 @@
+use std::time::Duration;
+
+use offline_protocol::{CommandId, CommandType, Limits, Seq, Timestamp};
+
+use super::{Inner, enqueue::wire_size};
+use crate::{
+    BoxFuture, OutboxCommand, StoreError,
+    lanes::{self, Lanes, Standing},
+};
+
+/// What a request's body needs beside its commands.
+const ENVELOPE_BYTES: usize = 64;
+
+/// How many flights in a row may be put together from where the one before them has ended. Then the outbox is looked through from its head again: there
+/// may be what a person has sent again since.
+const IN_A_ROW: u32 = 8;
+
+/// A look through the outbox for the commands of the next flight, within the limits of a request.
+pub(super) struct Look {
+    limits: Limits,
+    ignore_waits: bool,
+    paused_types: Vec<CommandType>,
+    lanes: Lanes,
+    pub(super) due: Vec<CommandId>,
+    bytes: usize,
+    is_full: bool,
+    /// When the first of those that wait for their time may go.
+    pub(super) next_attempt_at: Option<Timestamp>,
+    /// The last command that was judged.
+    last: Option<Seq>,
+    judged: usize,
+    in_a_row: u32,
+}
+
+impl Look {
+    /// From the head of the outbox.
+    pub(super) fn new(limits: Limits, ignore_waits: bool, paused_types: Vec<CommandType>) -> Box<Self> {
+        Box::new(Self {
+            limits,
+            ignore_waits,
+            paused_types,
+            lanes: Lanes::default(),
+            due: Vec::new(),
+            bytes: ENVELOPE_BYTES,
+            is_full: false,
+            next_attempt_at: None,
+            last: None,
+            judged: 0,
+            in_a_row: 0,
+        })
+    }
+
+    /// Whether it has found a whole batch within these limits. What is less is left to a look from the head.
+    pub(super) fn is_batch(&self, limits: Limits) -> bool {
+        self.is_full && !self.due.is_empty() && self.limits == limits
+    }
+
+    /// From where it has ended, for the flight that is to follow when all of this one is applied.
+    pub(super) fn behind(mut self: Box<Self>) -> Option<Box<Self>> {
+        if !self.is_full || self.in_a_row == IN_A_ROW {
+            return None;
+        }
+        // Waits are ended early for one flight.
+        (self.ignore_waits, self.is_full) = (false, false);
+        (self.bytes, self.judged) = (ENVELOPE_BYTES, 0);
+        self.in_a_row += 1;
+        Some(self)
+    }
+
+    /// Judges the next command; false when there is no room for more, or when it is enough.
+    fn judge(&mut self, command: &OutboxCommand, now: Timestamp, longest_wait: Duration) -> bool {
+        let Self { limits, ignore_waits, paused_types, .. } = self;
+        let moment = lanes::Moment { now, ignore_waits: *ignore_waits, longest_wait, paused_types };
+        match self.lanes.judge(command, moment) {
+            Standing::Due => {
+                let bytes = self.bytes + wire_size(command) + 1;
+                if !self.due.is_empty() && bytes > limits.max_body_bytes as usize {
+                    self.is_full = true;
+                    return false;
+                }
+                self.bytes = bytes;
+                self.due.push(command.command_id);
+                self.is_full = self.due.len() >= limits.max_items.max(1) as usize;
+            }
+            Standing::Waiting(time) => {
+                self.next_attempt_at = Some(self.next_attempt_at.map_or(time, |next| next.min(time)));
+            }
+            _ => {}
+        }
+        self.last = Some(command.seq);
+        self.judged += 1;
+        // Where little of what is behind may go, there may be little for long.
+        let enough = self.in_a_row > 0 && self.judged >= 2 * limits.max_items as usize;
+        !self.is_full && !enough
+    }
+}
+
+impl Inner {
+    /// Looks on until there is no room for more, or to the end of the outbox.
+    pub(super) fn look(&self, mut look: Box<Look>) -> BoxFuture<'_, Result<Box<Look>, StoreError>> {
+        Box::pin(async move {
+            let (now, longest_wait) = (self.ports.clock.now(), self.config.retry.cap);
+            let first = look.last.map(Seq::next);
+            self.each_from(first, &mut |command| look.judge(command, now, longest_wait)).await?;
+            Ok(look)
+        })
+    }
+}
