@@ -32,7 +32,7 @@ const FEATURES: &str = "--enable-bulk-memory --enable-mutable-globals --enable-m
 
 /// What `wasm-opt` does. Only what is as short as a call goes in its place. Common expressions are left where they are, because gzip finds them better. Below 1,024 lies the end of the stack,
 /// to which nothing points: a stack that comes this far overflows.
-const WASM_OPT: &str = "--always-inline-max-function-size 4 --low-memory-unused --flatten --rereloop -Oz -Oz --skip-pass=local-cse --strip-target-features";
+const WASM_OPT: &str = "--always-inline-max-function-size 3 --low-memory-unused --flatten --rereloop -Oz -Oz --skip-pass=local-cse --strip-target-features";
 
 /// What loads a product; see there.
 const ENTRY: &str = include_str!("wasm_entry.js");

@@ -38,7 +38,7 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
         .generate_output()
         .map_err(|error| format!("{error:#}"))?;
     // What the module imports has names of forty characters, twenty of them a hash: in module and glue 4 KB that no compression takes away.
-    let mut short = HashMap::from([(format!("./{out_name}_bg.js"), "glue".to_owned())]);
+    let mut short = HashMap::from([(format!("./{out_name}_bg.js"), "g".to_owned())]);
     let mut own: Vec<String> = Vec::new();
     for (index, import) in output.wasm_mut().imports.iter_mut().enumerate() {
         let Some(module) = short.get(&import.module).cloned() else {
@@ -47,7 +47,7 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
                 own.push(import.module.clone());
                 own.len() - 1
             });
-            import.module = format!("own{place}");
+            import.module = format!("o{place}");
             continue;
         };
         import.module = module;
@@ -73,7 +73,7 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
     let glue = Path::new(out_dir).join(format!("{out_name}.js"));
     let renamed = |text: &str| {
         let named = |text: String, (place, module): (usize, &String)| {
-            text.replace(&format!("\"{module}\": "), &format!("\"own{place}\": "))
+            text.replace(&format!("\"{module}\": "), &format!("\"o{place}\": "))
         };
         own.iter().enumerate().fold(renamed(text, &short), named)
     };

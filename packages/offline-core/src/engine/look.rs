@@ -28,7 +28,8 @@ pub(super) struct Look {
     pub(super) next_attempt_at: Option<Timestamp>,
     /// The last command that was judged.
     last: Option<Seq>,
-    judged: usize,
+    /// How many more are to be judged at most.
+    left: usize,
     in_a_row: u32,
 }
 
@@ -45,7 +46,7 @@ impl Look {
             is_full: false,
             next_attempt_at: None,
             last: None,
-            judged: 0,
+            left: usize::MAX,
             in_a_row: 0,
         })
     }
@@ -62,7 +63,9 @@ impl Look {
         }
         // Waits are ended early for one flight.
         (self.ignore_waits, self.is_full) = (false, false);
-        (self.bytes, self.judged) = (ENVELOPE_BYTES, 0);
+        self.bytes = ENVELOPE_BYTES;
+        // Where little of what is behind may go, there may be little for long.
+        self.left = 2 * self.limits.max_items as usize;
         self.in_a_row += 1;
         Some(self)
     }
@@ -88,10 +91,8 @@ impl Look {
             _ => {}
         }
         self.last = Some(command.seq);
-        self.judged += 1;
-        // Where little of what is behind may go, there may be little for long.
-        let enough = self.in_a_row > 0 && self.judged >= 2 * limits.max_items as usize;
-        !self.is_full && !enough
+        self.left = self.left.saturating_sub(1);
+        !self.is_full && self.left > 0
     }
 }
 

@@ -231,7 +231,8 @@ pub enum JournalQuery {
 /// The durable, ordered list of one partition's commands, and their journal.
 ///
 /// An implementation must guarantee:
-/// - **Atomicity.** Each method is one transaction: all of it is there afterwards or nothing, whenever the program dies.
+/// - **Atomicity.** Each method is one transaction: all of it is there afterwards or nothing, whenever the program dies. (`prune_journal` may take
+///   several, so that nobody waits for it long.)
 /// - **Durability.** A write has reached the medium, as far as its [`Durability`] asks, when its future resolves with `Ok`. All but
 ///   `append` are at least relaxed; `settle` and `resolve` are strict, and so is `take_off`: a power cut must not let a command that was sent
 ///   stand as one that never left the device. An error means that nothing was written.

@@ -26,6 +26,9 @@ use crate::{
 /// Entries in a row: enough that a large batch needs few requests, few enough that one entry is read quickly.
 const ENTRIES_PER_ROW: usize = 64;
 
+/// How many entries are forgotten in one transaction, for which an enqueue has to wait.
+pub(super) const FORGOTTEN_AT_ONCE: u64 = 1024;
+
 /// The keys of the journal.
 const JOURNALED: (i64, i64) = (i64::MIN, -1);
 
@@ -319,19 +322,19 @@ fn of_ids(
     Ok(Step::Done(ids.iter().filter_map(|id| known.take(id)).collect()))
 }
 
-/// Answers [`offline_core::OutboxStore::prune_journal`].
+/// Answers [`offline_core::OutboxStore::prune_journal`], a part at a time.
 pub(super) fn prune(keep: usize, seen: &Seen<'_>, plan: &mut Plan) -> Result<Step<u64>, StoreError> {
     let [tally, rest @ ..] = seen.answers else {
         Tally::ask(plan);
         return Ok(Step::More);
     };
     let mut tally = Tally::of(tally)?;
-    let excess = tally.journaled.saturating_sub(keep as u64);
+    let excess = tally.journaled.saturating_sub(keep as u64).min(FORGOTTEN_AT_ONCE);
     if excess == 0 {
         return Ok(Step::Done(0));
     }
     // The number of the latest entry that is forgotten.
-    let forgotten = tally.last_journaled as i64 - keep as i64;
+    let forgotten = (tally.last_journaled - tally.journaled + excess) as i64;
     let [too_old, last] = rest else {
         let primary = (Store::Commands, Index::Primary);
         plan.read(Want::Rows, primary, (-forgotten, -1), usize::MAX);
@@ -350,7 +353,7 @@ pub(super) fn prune(keep: usize, seen: &Seen<'_>, plan: &mut Plan) -> Result<Ste
             plan.0.push(Request::Put(shortened(row, too_old as usize)?));
         }
     }
-    tally.journaled = keep as u64;
+    tally.journaled -= excess;
     tally.put(plan);
     Ok(Step::Done(excess))
 }

@@ -150,11 +150,21 @@ impl OutboxStore for IndexedDbStore {
     }
 
     fn prune_journal(&self, keep: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.database.run(
-            &[Commands, Meta],
-            Mode::Relaxed,
-            Box::new(move |seen, plan| journal::prune(keep, &seen, plan)),
-        )
+        Box::pin(async move {
+            let mut forgotten = 0;
+            loop {
+                let part = self.database.run(
+                    &[Commands, Meta],
+                    Mode::Relaxed,
+                    Box::new(move |seen, plan| journal::prune(keep, &seen, plan)),
+                );
+                let part = part.await?;
+                forgotten += part;
+                if part < journal::FORGOTTEN_AT_ONCE {
+                    return Ok(forgotten);
+                }
+            }
+        })
     }
 
     fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {
