@@ -221,7 +221,7 @@ fn within_limit(package: &str, gzipped: u64, limit: u64) -> Outcome {
     Err(Failure::new(what, "Look for a new dependency or generic code that is instantiated often."))
 }
 
-fn gzipped_size(repository: &Repository, path: &Path) -> Outcome<u64> {
+pub(crate) fn gzipped_size(repository: &Repository, path: &Path) -> Outcome<u64> {
     const SCRIPT: &str = "const [file] = process.argv.slice(1); \
         console.log(require('zlib').gzipSync(require('fs').readFileSync(file), { level: 9 }).length)";
     let text = Tool::new("node", &repository.root).arg("-e").arg(SCRIPT).arg(path).read()?;

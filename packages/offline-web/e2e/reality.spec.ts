@@ -27,19 +27,22 @@ const test = base.extend<{ server: SyncServer; device: Device }>({
     await use(server);
     await server.close();
   },
-  device: async ({}, use) => {
-    const profile = await mkdtemp(join(tmpdir(), 'offline-web-'));
-    const contexts: BrowserContext[] = [];
-    const open = async () => {
-      const context = await launch(profile);
-      contexts.push(context);
-      return context;
-    };
-    await use({ open });
-    await Promise.all(contexts.map((context) => context.close()));
-    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-  },
+  device: async ({}, use) => withDevice(use),
 });
+
+/** A device with a profile of its own, for as long as `use` takes. */
+async function withDevice(use: (device: Device) => Promise<void>): Promise<void> {
+  const profile = await mkdtemp(join(tmpdir(), 'offline-web-'));
+  const contexts: BrowserContext[] = [];
+  const open = async () => {
+    const context = await launch(profile);
+    contexts.push(context);
+    return context;
+  };
+  await use({ open });
+  await Promise.all(contexts.map((context) => context.close()));
+  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+}
 
 /** What tabs have been told: commands whose `enqueue` resolved, and what they complained of. */
 interface Told {
@@ -174,25 +177,29 @@ test(`${CRASHES} crashes among enqueues and ${CRASHES} in mid-flush lose nothing
   await expectOnce(await openTab(context, server, all), server, all);
 });
 
-test(`a browser that is killed ${KILLS} times among writes and flushes loses nothing and repeats nothing`, async ({ server, device }) => {
+// Each on a profile of its own: killed twice in a row, Chromium may find the log of its database broken, and then it begins a new one, whatever stood in it
+// (docs/guarantees.md, what is not promised).
+test(`a browser that is killed among writes and flushes loses nothing and repeats nothing, ${KILLS} times`, async ({ server }) => {
   test.setTimeout(240_000);
   const roll = dice(SEED);
-  const all = told();
   for (let kill = 0; kill < KILLS; kill += 1) {
-    const context = await device.open();
-    const pid = await browserPid(context);
-    const page = await openTab(context, server, all);
-    const closed = context.waitForEvent('close');
-    let left = 10 + roll(60);
-    all.onAcknowledged = () => {
-      left -= 1;
-      if (left === 0) process.kill(pid, 'SIGKILL');
-    };
-    await write(page, `kill-${kill}`, 1_000);
-    await closed;
+    await withDevice(async (device) => {
+      const all = told();
+      const context = await device.open();
+      const pid = await browserPid(context);
+      const page = await openTab(context, server, all);
+      const closed = context.waitForEvent('close');
+      let left = 10 + roll(60);
+      all.onAcknowledged = () => {
+        left -= 1;
+        if (left === 0) process.kill(pid, 'SIGKILL');
+      };
+      await write(page, `kill-${kill}`, 1_000);
+      await closed;
+      all.onAcknowledged = () => undefined;
+      await expectOnce(await openTab(await device.open(), server, all), server, all);
+    });
   }
-  all.onAcknowledged = () => undefined;
-  await expectOnce(await openTab(await device.open(), server, all), server, all);
 });
 
 for (const withLocks of [true, false]) {
