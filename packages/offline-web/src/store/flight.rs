@@ -115,7 +115,7 @@ impl TakeOff {
             let behind = blocks.iter().position(|known| known.key > block.key);
             blocks.insert(behind.unwrap_or(blocks.len()), block);
         }
-        let wanted: Sorted<CommandId, ()> = self.flight.commands.iter().map(|id| (*id, ())).collect();
+        let wanted = Sorted::of_ids(&self.flight.commands);
         let (mut taken, mut seqs, mut rows) = (Vec::new(), Runs::default(), Runs::default());
         for block in &mut blocks {
             let key = block.key;

@@ -72,8 +72,8 @@ impl List {
             }
             _ => all(&mut tally.unsettled(rest.iter().flatten()), &flights)?,
         };
-        let wanted: Sorted<_, ()> = match &self.query {
-            OutboxQuery::Ids(ids) => ids.iter().map(|id| (*id, ())).collect(),
+        let wanted = match &self.query {
+            OutboxQuery::Ids(ids) => Sorted::of_ids(ids),
             _ => Sorted::new(),
         };
         commands.retain(|command| match &self.query {

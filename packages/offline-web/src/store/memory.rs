@@ -37,7 +37,7 @@ impl Remembered {
 
     /// Takes out the blocks that hold some of these commands and are still as they were read, and names the commands that none of them holds.
     pub(super) fn take_holding(&mut self, edits: u64, ids: &[CommandId]) -> (Vec<Block>, Vec<CommandId>) {
-        let mut missing: Sorted<CommandId, ()> = ids.iter().map(|id| (*id, ())).collect();
+        let mut missing = Sorted::of_ids(ids);
         let mut found =
             |block: &Block| block.items.iter().filter(|item| missing.take(&item.id).is_some()).count() > 0;
         let blocks = self.take(edits, &mut found);

@@ -1,5 +1,7 @@
 //! A map in a list, for which no hashing and no tree needs to be loaded.
 
+use offline_protocol::CommandId;
+
 /// Values by key, in the order of the keys. Cheap to fill when the keys come in their order, as ids and seqs mostly do.
 pub(super) struct Sorted<K, V>(Vec<(K, V)>);
 
@@ -44,6 +46,13 @@ impl<K: Ord, V> Sorted<K, V> {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut (K, V)> {
         self.0.iter_mut()
+    }
+}
+
+impl Sorted<CommandId, ()> {
+    /// The set of these.
+    pub(super) fn of_ids(ids: &[CommandId]) -> Self {
+        ids.iter().map(|id| (*id, ())).collect()
     }
 }
 
