@@ -177,7 +177,7 @@ test(`${CRASHES} crashes among enqueues and ${CRASHES} in mid-flush lose nothing
   await expectOnce(await openTab(context, server, all), server, all);
 });
 
-// Each on a profile of its own: killed twice in a row, Chromium may find the log of its database broken, and then it begins a new one, whatever stood in it
+// Each on a profile of its own: killed several times in a row, Chromium has begun a new database in place of the one that was there
 // (docs/guarantees.md, what is not promised).
 test(`a browser that is killed among writes and flushes loses nothing and repeats nothing, ${KILLS} times`, async ({ server }) => {
   test.setTimeout(240_000);
