@@ -219,6 +219,7 @@ export class Database {
   }
 
   async #openNow() {
+    await newLog();
     const known = this.identity;
     let isNew = false;
     const request = indexedDB.open(this.#name, VERSION);
@@ -256,6 +257,20 @@ export class Database {
     };
     this.#handle = handle;
   }
+}
+
+/**
+ * Where a browser was killed in the middle of a write, the log that Chromium keeps of all the site's databases ends in half a record. The next start goes on
+ * behind it; the one after that takes the log for broken and throws every database away, with what was acknowledged meanwhile. To delete a
+ * database makes Chromium begin another log, and so that is done before anything is written. A frozen tab can hold it up, and is not waited for long.
+ */
+function newLog() {
+  // Only Chromium tells of losses.
+  if (!('dataLoss' in IDBVersionChangeEvent.prototype)) return;
+  const name = 'offline-new-log';
+  indexedDB.open(name).onsuccess = (event) => /** @type {IDBOpenDBRequest} */ (event.target).result.close();
+  const request = indexedDB.deleteDatabase(name);
+  return Promise.race([settled(request), new Promise((resolve) => setTimeout(resolve, 1000))]);
 }
 
 /** How a request has ended. @param {IDBRequest} request @returns {Promise<string>} */
