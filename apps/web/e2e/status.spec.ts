@@ -36,3 +36,36 @@ test('the banner says what keeps changes from the server, and goes when nothing 
   await ana.everythingSynced();
   await expect(page.getByText('kept on this device')).toHaveCount(0);
 });
+
+test('a database that the browser has thrown away is told of until somebody has read it', async ({ ana }) => {
+  const { page } = ana;
+  const notice = page.getByText('This browser deleted what was stored here.');
+  await ana.newExpense('On the server', '4.00');
+  await ana.everythingSynced();
+  await ana.open('expenses');
+  const home = page.url();
+  await expect(notice).toHaveCount(0);
+  // A page of the same site on which nothing of ours runs.
+  await page.goto(new URL('/healthz', home).href);
+  const deleted = await page.evaluate(async () => {
+    const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('offline-outbox:acme:'));
+    for (const name of names) {
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.deleteDatabase(name);
+        request.onsuccess = resolve;
+        request.onerror = reject;
+      });
+    }
+    return names;
+  });
+  expect(deleted).toHaveLength(1);
+  await page.goto(home);
+  await expect(notice).toBeVisible();
+  await page.reload();
+  await expect(notice).toBeVisible();
+  await page.getByRole('button', { name: 'Understood' }).click();
+  await expect(notice).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByText('On the server')).toBeVisible();
+  await expect(notice).toHaveCount(0);
+});

@@ -14,6 +14,7 @@ const SERVER = {
     lastSyncedAt: null,
     leader: false,
     storage: 'unknown',
+    storageLostAt: null,
   } satisfies SyncStatus,
   connectivity: { verdict: 'unknown', since: '1970-01-01T00:00:00.000Z' } satisfies Connectivity,
   outbox: { ready: false, entries: [], truncated: false, journal: [] } satisfies OutboxSnapshot,

@@ -5,6 +5,11 @@ import { OfflineError } from './error.ts';
 
 export type Hint = 'online' | 'offline' | 'visible' | 'focus';
 
+/** The database of a partition's outbox, as the engine names it. */
+export function outboxDatabaseName(workspaceId: string, userId: string): string {
+  return `offline-outbox:${workspaceId}:${userId}`;
+}
+
 /** The database of a partition's query cache; never the one of its outbox. Unambiguous, since a workspace id holds no colon. */
 export function cacheDatabaseName(workspaceId: string, userId: string): string {
   return `offline-cache:${workspaceId}:${userId}`;

@@ -6,6 +6,7 @@ import { encode } from './payload.ts';
 import { createPersistence } from './persistence.ts';
 import { createCell } from './readable.ts';
 import type { Guard } from './readable.ts';
+import { watchStorageLoss } from './storage-loss.ts';
 import { createTurns } from './turns.ts';
 import type {
   Connectivity,
@@ -40,6 +41,7 @@ const STARTING: SyncStatus = {
   lastSyncedAt: null,
   leader: false,
   storage: 'unknown',
+  storageLostAt: null,
 };
 
 /**
@@ -57,7 +59,8 @@ export async function createOfflineClient(options: OfflineClientOptions): Promis
       onError(toOfflineError(thrown, 'listener-failed'));
     }
   };
-  const state = createState(guard, onError);
+  const loss = await watchStorageLoss(workspaceId, userId, () => state.refresh());
+  const state = createState(guard, onError, () => loss.at);
   const events = new Set<(event: OfflineEvent) => void>();
   const host: EngineHost = {
     token: async () => {
@@ -86,13 +89,20 @@ export async function createOfflineClient(options: OfflineClientOptions): Promis
     end: (run) => (opened === null ? Promise.resolve() : opened.end(run)),
   };
   const view = createOutboxView(sourceOf(engine), guard, onError);
-  opened = guardHandle(await openHandle(options, host));
+  opened = guardHandle(
+    await openHandle(options, host).catch((thrown: unknown) => {
+      loss.close();
+      throw thrown;
+    }),
+  );
+  loss.remember();
   const overlay = createOverlay(view.outbox.get, (...texts) => engine.now((handle) => handle.overlay(...texts)) ?? '[]');
   const unwatch = watchBrowser((hint) => engine.now((handle) => handle.hint(hint)), view.refresh);
 
   const stop = async (run: (handle: EngineHandle) => Promise<void>): Promise<void> => {
     await engine.end(run);
     unwatch();
+    loss.close();
     view.close();
   };
   const turns = createTurns(ENQUEUES_AT_ONCE);
@@ -116,7 +126,7 @@ export async function createOfflineClient(options: OfflineClientOptions): Promis
     overlay: <Data>(kind: string, records: Parameters<typeof overlay>[1]) => overlay(kind, records) as OverlaidRecord<Data>[],
     syncNow: async () => {
       const status = await engine.call(async (handle) => JSON.parse(await handle.syncNow()) as SyncStatus);
-      return { ...status, storage: state.status.get().storage };
+      return state.complete(status);
     },
     signedIn: () => void engine.now((handle) => handle.signedIn()),
     retryWithLatest: async (commandId, payload) => {
@@ -130,9 +140,17 @@ export async function createOfflineClient(options: OfflineClientOptions): Promis
       events.add(listener);
       return () => void events.delete(listener);
     },
+    acknowledgeLoss: () => {
+      if (loss.at !== null) loss.acknowledge();
+    },
     close: () => (closing ??= stop((handle) => handle.close())),
     async wipe({ evenUnsynced = false } = {}) {
-      await stop((handle) => handle.wipe(evenUnsynced));
+      // First the mark: should the page die in between, nothing was lost.
+      loss.forget();
+      await stop((handle) => handle.wipe(evenUnsynced)).catch((thrown: unknown) => {
+        loss.remember();
+        throw thrown;
+      });
       await deleteDatabase(cacheDatabaseName(workspaceId, userId)).catch((thrown: unknown) => {
         throw toOfflineError(thrown, 'storage-unavailable');
       });
@@ -205,20 +223,24 @@ function sourceOf(engine: Engine): Parameters<typeof createOutboxView>[0] {
 }
 
 /** Status and verdict: what the engine says, and what the browser says of the storage. */
-function createState(guard: Guard, onError: (error: OfflineError) => void) {
-  const status = createCell<SyncStatus>(STARTING, guard);
+function createState(guard: Guard, onError: (error: OfflineError) => void, lostAt: () => string | null) {
+  const status = createCell<SyncStatus>({ ...STARTING, storageLostAt: lostAt() }, guard);
+  const complete = (engine: SyncStatus): SyncStatus => ({ ...engine, storage: persistence.value, storageLostAt: lostAt() });
+  const refresh = (): void => status.set(complete(status.get()));
   const connectivity = createCell<Connectivity>({ verdict: 'unknown', since: new Date().toISOString() }, guard);
-  const persistence = createPersistence(() => status.set({ ...status.get(), storage: persistence.value }), onError);
+  const persistence = createPersistence(refresh, onError);
   const last = { status: '', connectivity: '' };
   return {
     status: { get: status.get, subscribe: status.subscribe },
     connectivity: { get: connectivity.get, subscribe: connectivity.subscribe },
     askToPersist: persistence.ask,
+    complete,
+    refresh,
     take(text: string, changed: (commandIds: string[]) => void): void {
       const { kind, ...state } = JSON.parse(text) as EngineState;
       if (kind !== 'changed' && last[kind] === text) return;
       if (kind !== 'changed') last[kind] = text;
-      if (kind === 'status') status.set({ ...(state as SyncStatus), storage: persistence.value });
+      if (kind === 'status') status.set(complete(state as SyncStatus));
       else if (kind === 'connectivity') connectivity.set(state as Connectivity);
       else if (kind === 'changed') changed((state as { commandIds: string[] }).commandIds);
     },

@@ -130,6 +130,11 @@ export interface SyncStatus {
   leader: boolean;
   /** Whether the browser promised not to evict the outbox. */
   storage: 'persistent' | 'best-effort' | 'unknown';
+  /**
+   * When it was noticed that the browser had thrown the outbox of this partition away (RFC 3339): what was not synced by then is gone, and nobody knows what it
+   * was. Until `acknowledgeLoss()`, in every tab and after every start; null else.
+   */
+  storageLostAt: string | null;
 }
 
 /** `online` means that our server answered, not that the browser believes there is a network. */
@@ -230,6 +235,8 @@ export interface OfflineClient {
   /** Throws `has-dependants` when there are some and `dependants` is not said. */
   discard(commandId: string, dependants?: Dependants): Promise<DiscardReport>;
   onEvent(listener: (event: OfflineEvent) => void): () => void;
+  /** A person knows of `storageLostAt`; does nothing when that is null. */
+  acknowledgeLoss(): void;
   /** Stops this tab's part; the data stays. */
   close(): Promise<void>;
   /** Deletes the partition's outbox and cache. Refused with `unsynced` while commands are unsettled, unless `evenUnsynced`. */
@@ -252,7 +259,7 @@ export interface EngineHost {
   /** JSON of an `OfflineEvent`, of this tab or of another one. */
   onEvent(event: string): void;
   /**
-   * JSON: `{"kind":"status",...SyncStatus}` (`storage` is the page's own affair), `{"kind":"connectivity",...Connectivity}` or
+   * JSON: `{"kind":"status",...SyncStatus}` (`storage` and `storageLostAt` are the page's own affair), `{"kind":"connectivity",...Connectivity}` or
    * `{"kind":"changed","commandIds":[...]}`, once what changed can be read: commands that were enqueued, changed status or left the outbox, in
    * whichever tab. Commands that only became held, or are held no longer, need not be named. An empty list: any command may have changed.
    */

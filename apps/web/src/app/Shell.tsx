@@ -10,6 +10,7 @@ import { SkeletonRows } from '../ui/states.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { useNarrow } from '../ui/useNarrow.ts';
 import { NotFound } from './NotFound.tsx';
+import { LossBanner } from './LossBanner.tsx';
 import { workspacePath } from './paths.ts';
 import { ShortcutsDialog } from './ShortcutsDialog.tsx';
 import { useShortcuts } from './shortcuts.ts';
@@ -44,6 +45,7 @@ export function Shell({ session }: { session: Session }) {
       </a>
       {narrow ? <TopBar {...menu} /> : <Sidebar {...menu} />}
       <div className="shell-main">
+        <LossBanner />
         <StatusBanner session={session} />
         <main id="page" className="page" tabIndex={-1}>
           <Suspense fallback={<SkeletonRows label="Loading" />}>

@@ -49,6 +49,7 @@ export function createFakeClient(): FakeClient {
     lastSyncedAt: null,
     leader: true,
     storage: 'persistent',
+    storageLostAt: null,
   });
   const outbox = cell<OutboxSnapshot>({ ready: true, entries: [], truncated: false, journal: [] });
   const records = new Map<string, Cell<RecordSync>>();
@@ -88,6 +89,7 @@ export function createFakeClient(): FakeClient {
     blastRadius: unused,
     discard: unused,
     onEvent: unused,
+    acknowledgeLoss: unused,
     close: unused,
     wipe: unused,
   };

@@ -52,6 +52,7 @@ export const STATUS: SyncStatus = {
   lastSyncedAt: null,
   leader: true,
   storage: 'unknown',
+  storageLostAt: null,
 };
 
 export function createFakeEngine(): FakeEngine {
