@@ -353,10 +353,11 @@ fn login_trouble(world: &mut World, place: Place) {
         5 if dice.percent(30) => {
             // The application hands over the login of another workspace.
             let other = world.shared.dice.below(world.devices.len());
-            if world.devices[other].workspace == workspace {
+            let session = locked(&world.net.lines[other]).session.clone();
+            // It may have been handed over before. That of another user of the same workspace is not promised to do no harm.
+            if session.as_ref().is_some_and(|session| session.identity.workspace_id == workspace) {
                 return;
             }
-            let session = locked(&world.net.lines[other]).session.clone();
             world.shared.trace(|| format!("p{place} uses the login of p{other}"));
             locked(&world.net.lines[place]).session = session;
         }

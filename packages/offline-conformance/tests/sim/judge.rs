@@ -58,6 +58,13 @@ pub(crate) fn settled(model: &mut Model, place: Place, id: CommandId, change: &C
         {
             Ok(())
         }
+        // The engine's own word: what it came after was discarded, and may have left the device before. A late copy of them both takes effect.
+        Change::Failed { error, .. } if error.code == "unknown-dependency" => {
+            if let Some(known) = model.places[place].commands.get_mut(&id) {
+                known.forgettable = true;
+            }
+            Ok(())
+        }
         Change::Failed { error, .. } if error.code == "idempotency-key-reused" && !known.edited => {
             Err(format!("I3: {id} is taken for another command, and nobody has edited it"))
         }

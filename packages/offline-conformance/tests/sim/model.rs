@@ -47,7 +47,7 @@ pub(crate) struct Known {
     pub(crate) rerouted: bool,
     /// A person gave it another content, or other predecessors.
     pub(crate) edited: bool,
-    /// Refused in a way that the server does not remember, so that a late copy may still take effect.
+    /// Refused in a way that the server does not remember, or by the engine, so that a late copy may still take effect.
     pub(crate) forgettable: bool,
     /// How often it has left the device.
     pub(crate) sent: u32,
