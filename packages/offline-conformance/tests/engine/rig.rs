@@ -27,6 +27,8 @@ pub(crate) struct Rig {
     pub(crate) server: FakeServer,
     /// How many commands a tab that is opened puts into a batch.
     pub(crate) max_items: u32,
+    /// How long a tab that is opened waits for what it reads of its outbox.
+    pub(crate) reading: Duration,
     seed: u64,
 }
 
@@ -64,7 +66,7 @@ impl Rig {
     pub(crate) fn new() -> Self {
         let clock = VirtualClock::new(Timestamp::parse("2026-11-22T08:00:00Z").unwrap());
         let server = FakeServer::new(clock.clone(), things());
-        Self { world: World::new(clock), server, max_items: 1000, seed: 0 }
+        Self { world: World::new(clock), server, max_items: 1000, reading: Duration::ZERO, seed: 0 }
     }
 
     /// Opens a tab of ana's on the disk and lets it run.
@@ -74,8 +76,12 @@ impl Rig {
         let network = Arc::new(ManualNetwork::new(Default::default()));
         let store = Arc::new(disk.open());
         let appends = Arc::new(AtomicUsize::new(0));
-        let slow =
-            SlowStore { inner: store.clone(), clock: self.world.clock().clone(), appends: appends.clone() };
+        let slow = SlowStore {
+            inner: store.clone(),
+            clock: self.world.clock().clone(),
+            reading: self.reading,
+            appends: appends.clone(),
+        };
         let ports = Ports {
             outbox: Arc::new(slow),
             lease: store,

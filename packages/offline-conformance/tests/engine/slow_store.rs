@@ -18,6 +18,7 @@ use offline_protocol::CommandId;
 pub(crate) struct SlowStore {
     pub(crate) inner: Arc<MemoryStore>,
     pub(crate) clock: VirtualClock,
+    pub(crate) reading: Duration,
     /// How many transactions appended something.
     pub(crate) appends: Arc<AtomicUsize>,
 }
@@ -35,7 +36,14 @@ impl OutboxStore for SlowStore {
         })
     }
     fn list(&self, query: OutboxQuery) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        self.inner.list(query)
+        Box::pin(async move {
+            // What it says is as old as the transaction.
+            let commands = self.inner.list(query).await;
+            if !self.reading.is_zero() {
+                self.clock.sleep(self.reading).await;
+            }
+            commands
+        })
     }
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
         self.inner.counts()

@@ -1,9 +1,11 @@
 //! From the outbox to the journal.
 
+use std::time::Duration;
+
 use offline_core::{EnqueueRequest, EventKind, JournalOutcome, Notice, Phase};
 use offline_protocol::Expected;
 
-use crate::rig::{Fault, Rig, acme, pair_move, thing_bump, version};
+use crate::rig::{Fault, Rig, acme, pair_move, thing_bump, thing_create, version};
 
 #[test]
 fn what_was_made_without_a_network_is_synced_once_and_edits_do_not_conflict_with_one_another() {
@@ -104,6 +106,22 @@ fn the_answer_to_sync_now_counts_what_is_left() {
         let status = rig.world.run(tab.engine.sync_now()).unwrap();
         assert_eq!((status.counts.unsettled(), status.phase), (0, Phase::Idle));
     }
+}
+
+#[test]
+fn sync_now_does_not_resolve_with_a_round_that_had_looked_before_it_was_asked() {
+    let mut rig = Rig::new();
+    rig.reading = Duration::from_millis(10);
+    let (tab, _) = rig.device();
+    rig.sync(&tab);
+    let request = EnqueueRequest::new("THING_CREATE_V1", thing_create("t", "meanwhile"));
+    let meanwhile = async {
+        tab.engine.enqueue(request).await.unwrap();
+        tab.engine.sync_now().await.unwrap()
+    };
+    let (first, second) = rig.world.run(futures_util::future::join(tab.engine.sync_now(), meanwhile));
+    assert_eq!((first.unwrap().phase, second.counts.unsettled()), (Phase::Idle, 0));
+    assert_eq!(rig.server.deliveries().len(), 1);
 }
 
 #[test]

@@ -351,7 +351,10 @@ impl<'a> Runner<'a> {
         });
         if waits {
             self.tell_pause();
-            self.inner.shared.round_ended();
+            // Who has asked meanwhile has the next one.
+            if !self.inner.shared.is_asked() {
+                self.inner.shared.round_ended();
+            }
         }
     }
 

@@ -163,6 +163,11 @@ impl Shared {
         self.change(&mut |state| state.rounds += 1);
     }
 
+    /// Whether somebody wants a round that has not begun yet.
+    pub(super) fn is_asked(&self) -> bool {
+        self.state().signals.contains(&Signal::SyncNow)
+    }
+
     /// When no round has ended since, the next change wakes the task that asks.
     pub(super) fn is_round_after(&self, seen: u64, context: &Context<'_>) -> bool {
         self.bell.hear(context);
