@@ -34,7 +34,9 @@ async function tamper(page: Page): Promise<void> {
     const { open } = IDBFactory.prototype;
     IDBFactory.prototype.open = function (this: IDBFactory, ...args) {
       const request = open.apply(this, args);
-      request.addEventListener('success', () => tampering.handles.push(request.result));
+      request.addEventListener('success', () => {
+        if (request.result.name.startsWith('offline-outbox:')) tampering.handles.push(request.result);
+      });
       return request;
     };
     const { transaction } = IDBDatabase.prototype;
