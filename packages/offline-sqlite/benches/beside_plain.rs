@@ -120,7 +120,7 @@ impl Outbox {
     }
 
     /// Its lease is given back, so that the next one need not wait for it; and the database is closed, so that the next one's time is not that of copying
-    /// the log back.
+    /// the log back, of deleting it, and of giving back memory, all of which goes on after the log's name is gone.
     async fn close(self, folder: &Path) {
         self.engine.close();
         let Self { engine, run, .. } = self;
@@ -130,10 +130,20 @@ impl Outbox {
         drop(engine);
         let has_log =
             |file: &Path| file.extension().is_some_and(|name| name.to_string_lossy().ends_with("-wal"));
-        while std::fs::read_dir(folder).unwrap().any(|file| has_log(&file.unwrap().path())) {
+        while std::fs::read_dir(folder).unwrap().any(|file| has_log(&file.unwrap().path()))
+            || has_store_thread()
+        {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Whether the thread of a store is still there, where that can be known.
+fn has_store_thread() -> bool {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    threads.into_iter().any(|thread| {
+        std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|name| name.trim() == "outbox-sqlite")
+    })
 }
 
 fn request(number: usize) -> EnqueueRequest {
@@ -158,7 +168,7 @@ fn row(number: usize) -> String {
     let payload = request(number).payload;
     let id = format!("0197a1b2-c3d4-7e5f-8a9b-{number:012}");
     serde_json::json!({ "commandId": id, "idempotencyKey": id, "createdAt": "2026-11-24T10:00:00.000Z", "payload": payload,
-        "type": "THING_CREATE_V1", "workspaceId": "acme", "userId": "ana", "deviceId": "a-till", "attempts": 0 })
+        "seq": number + 1, "type": "THING_CREATE_V1", "workspaceId": "acme", "userId": "ana", "deviceId": "a-till", "attempts": 0 })
     .to_string()
 }
 
@@ -167,23 +177,56 @@ fn insert(connection: &Connection, number: usize) {
     connection.prepare_cached(sql).unwrap().execute([row(number)]).unwrap();
 }
 
-/// Reads, sends and deletes a hundred at a time, until nothing is left.
-fn flush_plain(connection: &Connection) {
+/// Reads, posts and deletes a hundred at a time, until nothing is left. The same server answers; the rows go to it as the texts that they are, and of
+/// its answer only whether each was applied is looked at.
+async fn flush_plain(connection: &Connection) {
+    let server = Instantly::default();
     loop {
         let sql = "SELECT seq, body FROM outbox WHERE status = 'PENDING' ORDER BY seq LIMIT 100";
         let mut statement = connection.prepare_cached(sql).unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let rows: Vec<(i64, String)> = rows.map(Result::unwrap).collect();
         let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return };
-        let commands: Vec<Value> = rows.iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect();
-        assert!(!serde_json::to_string(&commands).unwrap().is_empty());
+        let bodies: Vec<&str> = rows.iter().map(|(_, body)| &**body).collect();
+        let body = format!("{{\"commands\":[{}]}}", bodies.join(","));
+        let outcomes = server.send(OutgoingBatch { command_ids: Vec::new(), body }).await.unwrap();
+        assert_eq!(outcomes.len(), rows.len());
+        assert!(outcomes.iter().all(|outcome| matches!(outcome.verdict, Verdict::Applied { .. })));
         let sql = "DELETE FROM outbox WHERE seq BETWEEN ?1 AND ?2";
         connection.prepare_cached(sql).unwrap().execute(params![first, last]).unwrap();
     }
 }
 
-fn millis(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+/// What something took, in milliseconds.
+#[derive(Clone, Copy, Default)]
+struct Took {
+    clock: f64,
+    /// Of the processors, for all threads; 0 where that cannot be known. It says more than the clock where others are at work, too.
+    processors: f64,
+}
+
+/// When something began.
+struct Since(Instant, f64);
+
+impl Since {
+    fn now() -> Self {
+        let processors = processors();
+        Self(Instant::now(), processors)
+    }
+
+    fn took(&self) -> Took {
+        Took { clock: self.0.elapsed().as_secs_f64() * 1000.0, processors: processors() - self.1 }
+    }
+}
+
+/// The processors' time of all threads there are, in milliseconds.
+fn processors() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanos = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    });
+    nanos.sum::<f64>() / 1e6
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -194,29 +237,20 @@ fn median(values: &mut [f64]) -> f64 {
 const EACH: usize = 500;
 
 /// One round: for each measure, ours and plain.
-async fn round(many: usize) -> [(f64, f64); 4] {
+async fn round(many: usize) -> [[Took; 2]; 4] {
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let connection = plain(theirs.path());
     let outbox = Outbox::open(ours.path(), NetworkVerdict::Offline);
-    let (mut each, mut each_plain) = (Vec::new(), Vec::new());
-    for number in 0..EACH {
-        let request = request(number);
-        let since = Instant::now();
-        outbox.engine.enqueue(request).await.unwrap();
-        each.push(millis(since));
-        let since = Instant::now();
-        insert(&connection, number);
-        each_plain.push(millis(since));
-    }
-    let since = Instant::now();
+    let each = each(&outbox, &connection).await;
+    let since = Since::now();
     let enqueued = join_all((EACH..EACH + many).map(|number| outbox.engine.enqueue(request(number)))).await;
-    let burst = millis(since);
+    let burst = since.took();
     assert!(enqueued.iter().all(Result::is_ok));
-    let since = Instant::now();
+    let since = Since::now();
     connection.execute_batch("BEGIN").unwrap();
     (EACH..EACH + many).for_each(|number| insert(&connection, number));
     connection.execute_batch("COMMIT").unwrap();
-    let burst_plain = millis(since);
+    let burst_plain = since.took();
     outbox.close(ours.path()).await;
 
     let start = start(ours.path(), (EACH + many) as u64).await;
@@ -225,31 +259,47 @@ async fn round(many: usize) -> [(f64, f64); 4] {
     let start_empty = self::start(empty.path(), 0).await;
 
     let mut outbox = Outbox::open(ours.path(), NetworkVerdict::Online);
-    let since = Instant::now();
+    let since = Since::now();
     outbox.start();
     outbox.until(0).await;
-    let flush = millis(since);
+    let flush = since.took();
     println!("  flush: {} requests", outbox.transport.0.load(Ordering::Relaxed));
     outbox.close(ours.path()).await;
-    let since = Instant::now();
-    flush_plain(&connection);
-    let flush_plain = millis(since);
-    [
-        (median(&mut each), median(&mut each_plain)),
-        (burst, burst_plain),
-        (start, start_empty),
-        (flush, flush_plain),
-    ]
+    let since = Since::now();
+    flush_plain(&connection).await;
+    let flush_plain = since.took();
+    [each, [burst, burst_plain], [start, start_empty], [flush, flush_plain]]
 }
 
-async fn start(folder: &Path, unsettled: u64) -> f64 {
-    let since = Instant::now();
+/// One after the other, ours and plain in turn: the middle one of each.
+async fn each(outbox: &Outbox, connection: &Connection) -> [Took; 2] {
+    let mut took = [Vec::new(), Vec::new()];
+    for number in 0..EACH {
+        let request = request(number);
+        let since = Since::now();
+        outbox.engine.enqueue(request).await.unwrap();
+        took[0].push(since.took());
+        let since = Since::now();
+        insert(connection, number);
+        took[1].push(since.took());
+    }
+    took.map(|took| middle(&took))
+}
+
+async fn start(folder: &Path, unsettled: u64) -> Took {
+    let since = Since::now();
     let mut outbox = Outbox::open(folder, NetworkVerdict::Offline);
     outbox.start();
     outbox.until(unsettled).await;
-    let time = millis(since);
+    let time = since.took();
     outbox.close(folder).await;
     time
+}
+
+/// The medians.
+fn middle(took: &[Took]) -> Took {
+    let of = |which: fn(&Took) -> f64| median(&mut took.iter().map(which).collect::<Vec<_>>());
+    Took { clock: of(|took| took.clock), processors: of(|took| took.processors) }
 }
 
 fn number(name: &str, default: usize) -> usize {
@@ -268,14 +318,14 @@ async fn main() {
         "one awaited enqueue; plain: one insert, one transaction".to_owned(),
         format!("{many} enqueues at once; plain: {many} inserts in one transaction"),
         format!("start with {} pending; beside it: with none", many + EACH),
-        format!("flush of {}; plain: read, serialise, delete in hundreds", many + EACH),
+        format!("flush of {}; plain: read, post, delete in hundreds", many + EACH),
     ];
     println!("\nSQLite, synchronous=FULL; medians of {rounds} rounds, ms");
     for (index, name) in names.iter().enumerate() {
-        let column = |side: fn(&(f64, f64)) -> f64| {
-            median(&mut all.iter().map(|round| side(&round[index])).collect::<Vec<_>>())
-        };
-        let (ours, plain) = (column(|pair| pair.0), column(|pair| pair.1));
-        println!("{name}: {ours:.2} beside {plain:.2}, ratio {:.2}", ours / plain);
+        let [ours, plain] =
+            [0, 1].map(|side| middle(&all.iter().map(|round| round[index][side]).collect::<Vec<_>>()));
+        let ratio = ours.clock / plain.clock;
+        println!("{name}: {:.2} beside {:.2}, ratio {ratio:.2}", ours.clock, plain.clock);
+        println!("  of the processors: {:.2} beside {:.2}", ours.processors, plain.processors);
     }
 }
