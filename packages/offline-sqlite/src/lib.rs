@@ -4,7 +4,10 @@ mod error;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
+mod memory;
 mod schema;
+#[cfg(test)]
+mod settled_tests;
 mod store;
 mod tables;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use crate::{
     error::store_error,
     file::{partition_file, prepare},
+    memory::Memory,
     schema,
     tables::{flight, journal, lease, outbox, resolve},
     transaction::Transaction,
@@ -67,7 +68,8 @@ fn settle_in(
     new_device: &DeviceId,
 ) -> Result<(u64, DeviceId), StoreError> {
     let sqlite = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
-    let sql = "INSERT OR IGNORE INTO partition VALUES (1, 1, ?1, ?2, NULL, 0, 0, 0, 0, 0, 0, NULL, 0)";
+    let sql = "INSERT OR IGNORE INTO partition (one, generation, workspace_id, user_id, last_seq, pending, in_flight, failed,
+        conflict, last_fence, lease_expires_at) VALUES (1, 1, ?1, ?2, 0, 0, 0, 0, 0, 0, 0)";
     sqlite.execute(sql, params![workspace_id.as_str(), user_id.as_str()]).map_err(store_error)?;
     let sql = "SELECT workspace_id = ?1 AND user_id = ?2 FROM partition";
     let ours: bool = sqlite
@@ -76,7 +78,8 @@ fn settle_in(
     if !ours {
         return Err(StoreError::Corrupt { what: "partition" });
     }
-    let mut transaction = Transaction::new(&sqlite)?;
+    let mut memory = Memory::default();
+    let mut transaction = Transaction::new(&sqlite, &mut memory)?;
     let device_id = transaction.partition.device_id.get_or_insert_with(|| new_device.as_str().into());
     let device_id = DeviceId::new(device_id).map_err(|_| StoreError::Corrupt { what: "device id" })?;
     let generation = transaction.partition.generation;
@@ -127,7 +130,17 @@ impl OutboxStore for SqliteStore {
     }
 
     fn prune_journal(&self, keep: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(self.queue.run(RELAXED, move |transaction| journal::prune(transaction, keep)))
+        Box::pin(async move {
+            let mut forgotten = 0;
+            loop {
+                let some =
+                    self.queue.run(RELAXED, move |transaction| journal::prune(transaction, keep)).await?;
+                forgotten += some;
+                if some < journal::FORGOTTEN_AT_ONCE {
+                    return Ok(forgotten);
+                }
+            }
+        })
     }
 
     fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {

@@ -2,12 +2,13 @@ use offline_core::{Counts, Fence, Lease, Status, StoreError};
 use offline_protocol::{Seq, Timestamp};
 use rusqlite::{Connection, Row, named_params};
 
-use crate::error::store_error;
+use crate::{error::store_error, memory::Memory};
 
 /// One transaction: the connection, and the partition's row as it will stand at its end.
 pub(crate) struct Transaction<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) partition: PartitionRow,
+    pub(crate) memory: &'c mut Memory,
     found: PartitionRow,
 }
 
@@ -20,15 +21,21 @@ pub(crate) struct PartitionRow {
     pub(crate) counts: Counts,
     pub(crate) last_fence: Fence,
     pub(crate) lease: Option<Lease>,
+    /// The number of the journal's last entry.
+    pub(crate) last_entry: u64,
+    /// No command before this seq is unsettled.
+    pub(crate) head: u64,
+    /// Grows when a command of the outbox is changed or settled.
+    pub(crate) edits: u64,
 }
 
 impl<'c> Transaction<'c> {
     /// In a transaction that has begun.
-    pub(crate) fn new(connection: &'c Connection) -> Result<Self, StoreError> {
+    pub(crate) fn new(connection: &'c Connection, memory: &'c mut Memory) -> Result<Self, StoreError> {
         let mut statement =
             connection.prepare_cached("SELECT * FROM partition WHERE one = 1").map_err(store_error)?;
         let found = statement.query_row([], PartitionRow::read).map_err(store_error)?;
-        Ok(Self { connection, partition: found.clone(), found })
+        Ok(Self { connection, partition: found.clone(), memory, found })
     }
 
     /// Writes the partition's row, if it has changed. To be called before the transaction is committed.
@@ -36,11 +43,22 @@ impl<'c> Transaction<'c> {
         if self.partition == self.found {
             return Ok(());
         }
-        let PartitionRow { generation, device_id, last_seq, counts, last_fence, lease } = &self.partition;
+        let PartitionRow {
+            generation,
+            device_id,
+            last_seq,
+            counts,
+            last_fence,
+            lease,
+            last_entry,
+            head,
+            edits,
+        } = &self.partition;
         let sql =
             "UPDATE partition SET generation = :generation, device_id = :device_id, last_seq = :last_seq,
             pending = :pending, in_flight = :in_flight, failed = :failed, conflict = :conflict,
-            last_fence = :last_fence, lease_holder = :holder, lease_expires_at = :expires_at WHERE one = 1";
+            last_fence = :last_fence, lease_holder = :holder, lease_expires_at = :expires_at,
+            last_entry = :last_entry, head = :head, edits = :edits WHERE one = 1";
         let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
         let values = named_params! {
             ":generation": signed(*generation),
@@ -53,6 +71,9 @@ impl<'c> Transaction<'c> {
             ":last_fence": signed(last_fence.0),
             ":holder": lease.as_ref().map(|lease| &lease.holder),
             ":expires_at": lease.as_ref().map_or(0, |lease| lease.expires_at.as_millis()),
+            ":last_entry": signed(*last_entry),
+            ":head": signed(*head),
+            ":edits": signed(*edits),
         };
         statement.execute(values).map(drop).map_err(store_error)
     }
@@ -118,6 +139,9 @@ impl PartitionRow {
             counts,
             last_fence,
             lease: holder.map(|holder| Lease { holder, fence: last_fence, expires_at }),
+            last_entry: number("last_entry")?,
+            head: number("head")?,
+            edits: number("edits")?,
         })
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     error::{WriterError, is_broken, store_error},
+    memory::Memory,
     schema,
     transaction::Transaction,
 };
@@ -36,7 +37,8 @@ impl Queue {
     /// Starts the thread over an open connection. It ends, and closes the database, when the queue is dropped and empty.
     pub(crate) fn start(file: PathBuf, connection: Connection, generation: u64) -> Result<Self, StoreError> {
         let (sender, receiver) = channel();
-        let writer = Writer { file, connection, generation, receiver };
+        let memory = Memory::default();
+        let writer = Writer { file, connection, generation, receiver, memory, synchronous: None };
         let thread = thread::Builder::new().name("outbox-sqlite".into());
         thread.spawn(move || writer.serve()).map_err(WriterError::Start)?;
         Ok(Self(sender))
@@ -114,6 +116,9 @@ struct Writer {
     /// Which life of the partition was opened; it is closed when a wipe has begun another one.
     generation: u64,
     receiver: Receiver<Box<dyn Job>>,
+    memory: Memory,
+    /// What the connection was told last.
+    synchronous: Option<&'static str>,
 }
 
 impl Writer {
@@ -121,7 +126,7 @@ impl Writer {
         while let Ok(first) = self.receiver.recv() {
             let mut group = vec![first];
             group.extend(self.receiver.try_iter().take(MAX_GROUP - 1));
-            match self.transact(&mut group) {
+            match self.attempt(&mut group) {
                 Ok(()) => group.into_iter().for_each(|job| job.answer(None)),
                 // One call's trouble must not be another's: each once more, alone.
                 Err(_) if group.len() > 1 => group.into_iter().for_each(|job| self.alone(job)),
@@ -132,7 +137,7 @@ impl Writer {
 
     fn alone(&mut self, job: Box<dyn Job>) {
         let mut group = vec![job];
-        match self.transact(&mut group) {
+        match self.attempt(&mut group) {
             Ok(()) => group.into_iter().for_each(|job| job.answer(None)),
             Err(failed) => self.give_up(group, failed),
         }
@@ -143,10 +148,15 @@ impl Writer {
         if failed.broken
             && let Ok(connection) = schema::open(&self.file)
         {
-            self.connection = connection;
+            (self.connection, self.synchronous) = (connection, None);
         }
         let mut error = failed.error;
         group.into_iter().for_each(|job| job.answer(error.take()));
+    }
+
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+        // What is remembered may be of what was rolled back.
+        self.transact(group).inspect_err(|_| self.memory = Memory::default())
     }
 
     /// All of the group in one transaction: everything is on the disk afterwards, or nothing.
@@ -160,11 +170,12 @@ impl Writer {
                 (TransactionBehavior::Immediate, Some("FULL"))
             }
         };
-        if let Some(synchronous) = synchronous {
+        if synchronous.is_some_and(|synchronous| self.synchronous != Some(synchronous)) {
             self.connection.pragma_update(None, "synchronous", synchronous).map_err(Failed::of)?;
+            self.synchronous = synchronous;
         }
         let sqlite = self.connection.transaction_with_behavior(behavior).map_err(Failed::of)?;
-        let mut transaction = Transaction::new(&sqlite).map_err(Failed::from)?;
+        let mut transaction = Transaction::new(&sqlite, &mut self.memory).map_err(Failed::from)?;
         for job in group.iter_mut() {
             let open = transaction.partition.generation == self.generation;
             job.run(&mut transaction, open).map_err(|RollBack { broken }| Failed { error: None, broken })?;

@@ -41,7 +41,7 @@ pub(crate) fn wipe(transaction: &mut Transaction<'_>, unsynced: Unsynced) -> Res
     if unsynced == Unsynced::Keep && transaction.partition.counts.unsettled() > 0 {
         return Ok(false);
     }
-    for table in ["outbox", "touches", "flight", "journal", "given"] {
+    for table in ["outbox", "touches", "flying", "settled"] {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
     }
     transaction.partition = PartitionRow {
@@ -51,6 +51,9 @@ pub(crate) fn wipe(transaction: &mut Transaction<'_>, unsynced: Unsynced) -> Res
         counts: Counts::default(),
         last_fence: transaction.partition.last_fence,
         lease: None,
+        last_entry: 0,
+        head: 1,
+        edits: transaction.partition.edits + 1,
     };
     Ok(true)
 }

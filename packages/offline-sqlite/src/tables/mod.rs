@@ -5,6 +5,7 @@ pub(crate) mod journal;
 pub(crate) mod lease;
 pub(crate) mod outbox;
 pub(crate) mod resolve;
+pub(crate) mod runs;
 
 use offline_core::StoreError;
 use rusqlite::{Params, Row};

@@ -51,8 +51,8 @@ fn discard(
         rebased.push(command);
     }
     for (before, entry) in &entries {
-        outbox::remove(transaction, *before, &entry.command)?;
-        journal::push(transaction, entry)?;
+        journal::discarded(transaction, entry)?;
+        transaction.went(*before)?;
     }
     for command in &rebased {
         outbox::put(transaction, command.status, command)?;
