@@ -43,7 +43,6 @@ use self::events::Events;
 pub(crate) mod fuzzed {
     pub(crate) use super::{
         changes::read_kinds,
-        records::entity_tag,
         single::{created_at, idempotency_key, if_match, payload, put_id},
     };
 }

@@ -14,7 +14,9 @@ use axum::{
     routing::{MethodFilter, MethodRouter},
 };
 use offline_domain::{ConflictPolicy, Operation, Resource, Verb};
-use offline_protocol::{Command, CommandType, Problem, RecordId, RecordKey, RecordKind, Verdict};
+use offline_protocol::{
+    Command, CommandType, Expected, Problem, ProblemCode, RecordId, RecordKey, RecordKind, Verdict, Version,
+};
 use serde_json::Value;
 
 use crate::{
@@ -215,8 +217,9 @@ impl Write {
         if let Some(id) = &id {
             single::put_id(&mut payload, self.place.id, id)?;
         }
+        let begins = single::if_match(headers)?;
         let command = self.command(&membership, headers, payload)?;
-        self.run(membership, command).await
+        self.run(membership, command, begins).await
     }
 
     fn command(
@@ -226,7 +229,6 @@ impl Write {
         payload: Value,
     ) -> Result<Command, Problem> {
         let key = single::idempotency_key(headers)?;
-        let expected = single::if_match(headers)?;
         let created_at = single::created_at(headers, self.face.server.clock.now())?;
         let names = Names::of(membership, &key);
         Ok(Command {
@@ -239,19 +241,75 @@ impl Write {
             idempotency_key: key,
             created_at,
             client_trace_id: names.client_trace_id,
-            expected: expected.map(offline_protocol::Expected::Version),
+            expected: None,
             depends_on: Vec::new(),
         })
     }
 
-    async fn run(&self, membership: Membership, command: Command) -> Answer {
+    /// `begins` is what [`single::if_match`] says.
+    async fn run(&self, membership: Membership, command: Command, begins: Option<Vec<Version>>) -> Answer {
         let Face { server, keys } = &*self.face;
         let key = command.idempotency_key.clone();
         let claim = keys.claim(&membership, &key, server.key_wait).await.ok_or_else(single::in_progress)?;
         let stated = command.payload.get(self.place.id).and_then(Value::as_str);
         let id = stated.and_then(|id| RecordId::new(id).ok());
-        let workspace = membership.workspace_id().clone();
-        let item = judge(command, &server.registry, Some(&workspace));
+        let matchless = begins.as_ref().is_some_and(Vec::is_empty);
+        let mut verdict = match begins {
+            None => self.judged(&membership, command, None).await?,
+            Some(versions) => match versions[..] {
+                [] => self.judged(&membership, command, Some(single::no_version())).await?,
+                [version] => self.judged(&membership, command, Some(version)).await?,
+                _ => self.judged_by_list(&membership, command, id.as_ref(), versions).await?,
+            },
+        };
+        drop(claim);
+        if let Verdict::Conflict(conflict) = &mut verdict
+            && matchless
+        {
+            conflict.expected_version = None;
+        }
+        let workspace = membership.workspace_id();
+        let created = id
+            .as_ref()
+            .filter(|_| self.verb == Verb::Create)
+            .map(|id| format!("/workspaces/{workspace}/{}/{}", self.place.path, single::segment(id)));
+        Ok(single::respond(verdict, self.place.kind.as_str(), id.as_ref(), created))
+    }
+
+    /// Of a list, the version to expect is the record's own, so that the write takes place; what happens to the record between this look and the
+    /// transaction is a conflict. The others are tried when the key is known with another one: a retry, after which the record has moved on.
+    async fn judged_by_list(
+        &self,
+        membership: &Membership,
+        command: Command,
+        id: Option<&RecordId>,
+        mut versions: Vec<Version>,
+    ) -> Result<Verdict, ProblemResponse> {
+        if let Some(id) = id {
+            let key = RecordKey::new(self.place.kind.clone(), id.clone());
+            let record = self.face.server.store.record(membership, &key).await?;
+            versions.sort_by_key(|version| record.as_ref().is_none_or(|record| record.version != *version));
+        }
+        let mut verdict = Verdict::Retry { after_ms: 0 };
+        for version in versions {
+            verdict = self.judged(membership, command.clone(), Some(version)).await?;
+            let reused = matches!(&verdict, Verdict::Rejected { problem, .. } if problem.code == ProblemCode::IdempotencyKeyReused);
+            if !reused {
+                break;
+            }
+        }
+        Ok(verdict)
+    }
+
+    async fn judged(
+        &self,
+        membership: &Membership,
+        command: Command,
+        expected: Option<Version>,
+    ) -> Result<Verdict, ProblemResponse> {
+        let server = &self.face.server;
+        let command = Command { expected: expected.map(Expected::Version), ..command };
+        let item = judge(command, &server.registry, Some(membership.workspace_id()));
         if let Item::Ready(ready) = &item
             && ready.command.expected.is_some()
             && !matches!(ready.prepared.policy(), ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven)
@@ -260,13 +318,7 @@ impl Write {
                 invalid_request("This write does not look at versions, so If-Match cannot be kept").into()
             );
         }
-        let outcome = run(server, membership, vec![item]).await?.pop();
-        drop(claim);
-        let verdict = outcome.map_or(Verdict::Retry { after_ms: 0 }, |outcome| outcome.verdict);
-        let created = id
-            .as_ref()
-            .filter(|_| self.verb == Verb::Create)
-            .map(|id| format!("/workspaces/{workspace}/{}/{}", self.place.path, single::segment(id)));
-        Ok(single::respond(verdict, self.place.kind.as_str(), id.as_ref(), created))
+        let outcome = run(server, membership.clone(), vec![item]).await?.pop();
+        Ok(outcome.map_or(Verdict::Retry { after_ms: 0 }, |outcome| outcome.verdict))
     }
 }

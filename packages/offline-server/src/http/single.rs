@@ -77,28 +77,68 @@ fn unquote(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// The version that `If-Match` asks for: one entity tag as this server gave it. `*` asks for none. A condition that no command can keep is
-/// refused, because a write must not happen when it is false (RFC 9110, 13.2.1).
-pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Version>, Problem> {
+/// The most versions that one `If-Match` may name: each is a look of its own at the store.
+const MAX_TAGS: usize = 8;
+
+/// The versions of which `If-Match` asks for one, none of them when nothing that it lists can be a version; `None` when it asks for none at all,
+/// as `*` does. A weak tag and one that this server never gave match nothing (RFC 9110, 13.1.1). A condition that no command can keep is refused,
+/// because a write must not happen when it is false (13.2.1).
+pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<Version>>, Problem> {
     if headers.contains_key(header::IF_NONE_MATCH) {
         return Err(invalid_request(
             "A write takes no If-None-Match: a creation never overwrites, and an update names its version by If-Match",
         ));
     }
-    let mut values = headers.get_all(header::IF_MATCH).iter();
-    let (Some(value), more) = (values.next(), values.next()) else { return Ok(None) };
-    let text = value.to_str().map(str::trim).unwrap_or_default();
-    if text == "*" && more.is_none() {
+    let lines: Vec<_> = headers.get_all(header::IF_MATCH).iter().map(|line| line.as_bytes()).collect();
+    if lines.is_empty() || matches!(lines[..], [line] if line.trim_ascii() == b"*") {
         return Ok(None);
     }
-    let number = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let digits = |number: &&str| !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
-    let version = number.filter(digits).and_then(|number| Version::new(number.parse().ok()?).ok());
-    version.filter(|_| more.is_none()).map(Some).ok_or_else(|| {
-        invalid_request(
-            "If-Match must be * or one entity tag as this server gives it: \"4\", not weak, no list",
-        )
-    })
+    let list = lines.join(&b',');
+    let tags = entity_tags(&list).filter(|tags| !tags.is_empty());
+    let tags = tags.ok_or_else(|| invalid_request("If-Match must be * or a list of entity tags"))?;
+    let mut versions: Vec<_> = tags.into_iter().filter_map(version_of).collect();
+    versions.sort();
+    versions.dedup();
+    if versions.len() > MAX_TAGS {
+        return Err(invalid_request("If-Match names too many versions: at most 8"));
+    }
+    Ok(Some(versions))
+}
+
+/// A version that no record ever has: what a list asks for in which there is none.
+pub(crate) fn no_version() -> Version {
+    Version::new((1 << 53) - 1).expect("BUG: the largest version")
+}
+
+/// The entity tags of a list, as they stand there.
+fn entity_tags(list: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut tags, mut rest) = (Vec::new(), list.trim_ascii());
+    while !rest.is_empty() {
+        // Between two commas there may be nothing (RFC 9110, 5.6.1).
+        if rest[0] != b',' {
+            let opaque = rest.strip_prefix(b"W/").unwrap_or(rest).strip_prefix(b"\"")?;
+            let length = opaque.iter().position(|byte| *byte == b'"')?;
+            if opaque[..length].iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+                return None;
+            }
+            let end = rest.len() - opaque.len() + length + 1;
+            tags.push(&rest[..end]);
+            rest = rest[end..].trim_ascii_start();
+        }
+        rest = match rest {
+            [] => rest,
+            [b',', more @ ..] => more.trim_ascii_start(),
+            _ => return None,
+        };
+    }
+    Some(tags)
+}
+
+/// The version that this server gave such a tag to.
+fn version_of(tag: &[u8]) -> Option<Version> {
+    let number = std::str::from_utf8(tag).ok()?.strip_prefix('"')?.strip_suffix('"')?;
+    let version = Version::new(number.parse().ok()?).ok()?;
+    (version.get() > 0 && super::records::entity_tag(version).as_bytes() == tag).then_some(version)
 }
 
 /// When the command was made: a queue of the client's own says so, otherwise it is now.
@@ -275,33 +315,51 @@ mod tests {
     }
 
     #[test]
-    fn if_match_is_one_strong_tag_of_ours_or_a_star() {
+    fn if_match_is_a_star_or_a_list_of_which_the_strong_tags_of_ours_count() {
         let read = |values: &[&str]| if_match(&headers(&header::IF_MATCH, values));
-        let version = |number| Some(Version::new(number).unwrap());
+        let versions = |values: &[&str]| -> Vec<u64> {
+            read(values).unwrap().unwrap().into_iter().map(Version::get).collect()
+        };
         assert_eq!(read(&[]).unwrap(), None);
         assert_eq!(read(&["*"]).unwrap(), None);
-        assert_eq!(read(&["\"4\""]).unwrap(), version(4));
+        for text in
+            ["\"4\"", " \"4\" ", ",\"4\",,", "\"4\",\"4\"", "W/\"5\", \"4\"", "\"x,\"\t,\t\"4\", \"ü\""]
+        {
+            assert_eq!(versions(&[text]), [4], "{text}");
+        }
+        assert_eq!(versions(&["\"5\", \"4\""]), [4, 5]);
+        assert_eq!(versions(&["\"5\"", "W/\"6\"", "\"4\""]), [4, 5]);
         for text in [
-            "4",
-            "",
             "\"\"",
             "\"0\"",
             "\"04\"",
             "\"-4\"",
             "\"+4\"",
-            "\"4",
             "W/\"4\"",
-            "\"4\", \"5\"",
             "\"x\"",
             "\"9007199254740992\"",
             "\"99999999999999999999\"",
+        ] {
+            assert_eq!(versions(&[text]), [0; 0], "{text}");
+        }
+        let many = |most: u64| (1..=most).map(|number| format!("\"{number}\"")).collect::<Vec<_>>().join(",");
+        assert_eq!(versions(&[&many(8)]).len(), 8);
+        for text in [
+            "4",
+            "",
+            ",",
+            "\"4",
             "*, \"4\"",
             "\"4\"*",
+            "\"4\" \"5\"",
+            "w/\"4\"",
+            "W/4",
+            "\"4 \"",
             "ü",
+            &many(9),
         ] {
             assert_eq!(read(&[text]).unwrap_err().code, ProblemCode::InvalidRequest, "{text}");
         }
-        assert_eq!(read(&["\"4\"", "\"4\""]).unwrap_err().status, 400);
         assert_eq!(read(&["*", "*"]).unwrap_err().status, 400);
     }
 
