@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, io::Write as _, net::TcpStream, path::Path, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use support::{ServerProcess, body, create};
+use support::{ServerProcess, binary, body, create};
 
 const SECRET: [&str; 2] = ["--jwt-secret", "a secret that the operator has chosen"];
 
@@ -215,4 +215,37 @@ async fn the_dashboard_asks_for_nothing_that_the_metrics_do_not_hold() {
     for label in ["outcome", "type", "route", "status"] {
         assert!(text.contains(&format!("{label}=\"")), "{label}");
     }
+}
+
+#[tokio::test]
+async fn a_command_whose_sender_has_gone_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let server = ServerProcess::spawn(binary(&data, &["--dev"]).stderr(fs::File::create(&log).unwrap()));
+    let token = server.sign_in("ana", "acme").await;
+    let other = rusqlite::Connection::open(data.join("server.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut sender = TcpStream::connect(server.address()).unwrap();
+    let body = json!({ "commands": [create(1)] }).to_string();
+    let head = format!(
+        "POST /sync/commands HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    sender.write_all((head + &body).as_bytes()).unwrap();
+    let counted = async |line: &str| {
+        while !server.get("/metrics").await.text().await.unwrap().contains(line) {}
+    };
+    counted("offline_batch_commands_count 1\n").await;
+    drop(sender);
+    counted("offline_http_requests_running 0\n").await;
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(server.send(&token, &[create(1)]).await.unwrap()[0]["replayed"], true);
+    assert!(server.terminate().success());
+    let log = fs::read_to_string(log).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let commands: Vec<_> = lines.filter(|line| line["message"] == "command").collect();
+    let status: Vec<_> = commands.iter().map(|line| line["status"].as_str().unwrap()).collect();
+    assert_eq!(status, ["abandoned", "applied"]);
+    assert_eq!(commands[0]["commandId"], create(1)["commandId"]);
+    assert_eq!(commands[0]["span"]["userId"], "ana");
 }

@@ -79,7 +79,10 @@ pub(crate) async fn run(
     let work = Work { membership, wanted: batch.wanted(), fold: Arc::clone(&fold) as Arc<dyn Fold> };
     let span = |item: &Item| server.traces.command(item.command()?, &batch.membership);
     let spans: Vec<_> = batch.items.iter().map(span).collect();
-    let verdicts = server.store.run(work).await.inspect_err(|error| {
+    let abandoned = Abandoned(Some(&batch));
+    let ran = server.store.run(work).await;
+    abandoned.not();
+    let verdicts = ran.inspect_err(|error| {
         // That is the batch's fault.
         if !matches!(error, StoreError::TooLarge) {
             server.metrics.store_failed();
@@ -126,7 +129,24 @@ impl Fold for Timed {
     }
 }
 
-/// One line for each command, and the end of its span; never a payload.
+/// Dropped where a batch is waited for, it says of each command that nobody waits any more: what became of it is in the receipts.
+struct Abandoned<'a>(Option<&'a Batch>);
+
+impl Abandoned<'_> {
+    /// Somebody is still there.
+    fn not(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        let Some(batch) = self.0 else { return };
+        batch.items.iter().for_each(|item| line(batch, item, "abandoned", "", false));
+    }
+}
+
+/// One line for each command, and the end of its span.
 fn log(batch: &Batch, item: &Item, verdict: &Verdict, span: Option<Span>) {
     let (code, replayed) = match verdict {
         Verdict::Rejected { problem, replayed } => (problem.code.as_str(), *replayed),
@@ -137,6 +157,11 @@ fn log(batch: &Batch, item: &Item, verdict: &Verdict, span: Option<Span>) {
     if let Some(span) = span {
         span.record("status", verdict.status()).record("code", code).record("replayed", replayed);
     }
+    line(batch, item, verdict.status(), code, replayed);
+}
+
+/// Never a payload.
+fn line(batch: &Batch, item: &Item, status: &str, code: &str, replayed: bool) {
     let command = item.command();
     tracing::info!(
         workspaceId = batch.membership.workspace_id().as_str(),
@@ -146,7 +171,7 @@ fn log(batch: &Batch, item: &Item, verdict: &Verdict, span: Option<Span>) {
         clientTraceId = command.map(|command| command.client_trace_id.as_str()),
         traceId = command.map(|command| TraceParent::trace_of_client(&command.client_trace_id)),
         commandType = command.map(|command| command.command_type.as_str()),
-        status = verdict.status(),
+        status,
         code,
         replayed,
         "command"
