@@ -172,7 +172,10 @@ impl Backend {
             Err(SubmitError::Store(StoreError::Unavailable(_))) => {
                 Answer::status(503, Some(Duration::from_secs(5)))
             }
-            Err(SubmitError::Store(StoreError::Closed)) => Answer::status(503, Some(Duration::from_secs(1))),
+            Err(SubmitError::Store(StoreError::Closed | StoreError::OutcomeUnknown(_))) => {
+                Answer::status(503, Some(Duration::from_secs(1)))
+            }
+            Err(SubmitError::Store(StoreError::TooLarge)) => Answer::status(413, None),
             Err(SubmitError::Store(_)) => Answer::status(500, None),
         }
     }
