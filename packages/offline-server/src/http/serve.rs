@@ -136,6 +136,11 @@ async fn bounded(State(shutdown): State<Shutdown>, mut request: Request, next: N
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return closing(invalid_request("The request must have one header Host")).await;
     }
+    // A proxy that undoes another coding, and this server, which does not, would see two different bodies.
+    let codings = request.headers().get_all(header::TRANSFER_ENCODING);
+    if codings.iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        return closing(invalid_request("The one transfer coding that is understood is chunked")).await;
+    }
     request.extensions_mut().insert(shutdown.clone());
     let read = matches!(*request.method(), Method::GET | Method::HEAD);
     tokio::select! {

@@ -284,6 +284,22 @@ async fn a_request_with_two_lengths_is_refused_and_nothing_of_it_is_executed() {
 }
 
 #[tokio::test]
+async fn a_body_may_come_in_chunks_and_in_no_other_coding() {
+    let server = TestServer::start().await;
+    let body = batch(&creates(&server, 0, 1));
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for codings in ["gzip, chunked", "chunked, chunked", "gzip\r\ntransfer-encoding: chunked"] {
+        let request = head(&server, &format!("transfer-encoding: {codings}")) + &chunks;
+        let answer = raw(&server, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{codings}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{codings}: {answer}");
+    }
+    assert_eq!(server.count("receipt").await, 0);
+    let good = raw(&server, (head(&server, "transfer-encoding: Chunked") + &chunks).as_bytes()).await;
+    assert!(good.starts_with("HTTP/1.1 200 "), "{good}");
+}
+
+#[tokio::test]
 async fn a_request_names_one_host() {
     let server = TestServer::start().await;
     let ask = async |version: &str, hosts: &str| {
