@@ -151,12 +151,13 @@ impl<'a> Runner<'a> {
     /// Until a signal, a change of the network or `until`.
     async fn wait(&mut self, until: Option<Timestamp>) -> Result<Input, StoreError> {
         let ports = &self.inner.ports;
+        // At the moment for which it was planned: the clock may be set back by days while the journal is pruned.
+        let mut sleep = until.map(|until| ports.clock.sleep(until.since(ports.clock.now())));
         if std::mem::take(&mut self.to_prune) {
             ports.outbox.prune_journal(self.inner.config.journal_keep).await?;
         }
         let (inner, planner) = (self.inner, &self.planner);
         let mut changed = ports.network.next_change(inner.verdict());
-        let mut sleep = until.map(|until| ports.clock.sleep(until.since(ports.clock.now())));
         let input = poll_fn(|context| {
             match inner.shared.news(context) {
                 None => {}
