@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use offline_core::{EnqueueRequest, NetworkVerdict, PauseReason, Phase, Signal, Status};
-use offline_protocol::CommandType;
+use offline_protocol::{CommandType, Timestamp};
 
 use crate::rig::{Fault, Rig, acme, thing_bump};
 
@@ -198,4 +198,30 @@ fn an_exchange_that_never_ends_does_not_cost_the_lease() {
     assert!(tab.engine.status().leader && !follower.engine.status().leader);
     rig.advance(2);
     assert_eq!((rig.outbox(&tab).len(), rig.server.deliveries().len()), (0, 1));
+}
+
+#[test]
+fn a_clock_that_is_set_back_while_the_journal_is_pruned_makes_no_wait_longer() {
+    let mut rig = Rig::new();
+    rig.max_items = 1;
+    rig.reading = Duration::from_secs(1);
+    rig.server.always(Some(Fault::Offline));
+    let (tab, _) = rig.device();
+    rig.create(&tab, "a");
+    rig.create(&tab, "b");
+    rig.server.always(None);
+    rig.server.next(Fault::Slow(Duration::from_secs(10)));
+    tab.network.hint_online();
+    rig.advance(8);
+    rig.server.always(Some(Fault::Unavailable { retry_after: None }));
+    // The first one is applied, the second one is not, and the journal is being pruned.
+    let applied = |rig: &Rig| rig.server.effects(&acme()).len();
+    while applied(&rig) == 0 || tab.engine.status().phase != Phase::Waiting {
+        rig.world.advance(Duration::from_millis(100));
+    }
+    let back = Timestamp::from_millis(rig.now().as_millis() - 30 * 86_400_000);
+    rig.world.clock().jump(back);
+    rig.server.always(None);
+    rig.advance(600);
+    assert_eq!((applied(&rig), rig.outbox(&tab).len()), (2, 0));
 }

@@ -27,7 +27,7 @@ pub(crate) struct Rig {
     pub(crate) server: FakeServer,
     /// How many commands a tab that is opened puts into a batch.
     pub(crate) max_items: u32,
-    /// How long a tab that is opened waits for what it reads of its outbox.
+    /// How long a tab that is opened waits for what it reads of its outbox, and for what it prunes.
     pub(crate) reading: Duration,
     seed: u64,
 }

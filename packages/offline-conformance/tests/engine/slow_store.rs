@@ -64,7 +64,12 @@ impl OutboxStore for SlowStore {
         self.inner.journal(query)
     }
     fn prune_journal(&self, keep: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.inner.prune_journal(keep)
+        Box::pin(async move {
+            if !self.reading.is_zero() {
+                self.clock.sleep(self.reading).await;
+            }
+            self.inner.prune_journal(keep).await
+        })
     }
     fn wipe(&self, unsynced: Unsynced) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.inner.wipe(unsynced)
