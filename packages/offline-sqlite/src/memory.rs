@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use offline_core::OutboxCommand;
+use offline_core::{OutboxCommand, Status};
 use offline_protocol::CommandId;
 
 use crate::tables::runs::Run;
@@ -27,17 +27,13 @@ impl Memory {
         self
     }
 
-    /// Remembers commands that stand in the outbox, when the count was `edits`.
-    pub(crate) fn keep<'c>(
-        &mut self,
-        edits: u64,
-        commands: impl ExactSizeIterator<Item = &'c OutboxCommand>,
-    ) {
+    /// Remembers commands that stand in the outbox, when the count was `edits`. Not those in flight: they will be others when it is settled.
+    pub(crate) fn keep(&mut self, edits: u64, commands: &[OutboxCommand]) {
         let read = &mut self.at(edits).read;
         if read.len() + commands.len() > MOST {
             read.clear();
         }
-        let commands = commands.take(MOST);
+        let commands = commands.iter().filter(|command| command.status != Status::InFlight).take(MOST);
         read.extend(commands.map(|command| (command.command_id, command.clone())));
     }
 

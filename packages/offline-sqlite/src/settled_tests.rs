@@ -85,6 +85,18 @@ async fn what_another_store_has_changed_does_not_fly_as_it_was_read() {
 }
 
 #[tokio::test]
+async fn what_was_looked_at_in_flight_does_not_fly_again_as_it_was() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    store.append(commands([1, 2]), Durability::Strict).await.unwrap();
+    let fence = fence(&store).await;
+    take_off(&store, fence, 91, &[id(1)]).await;
+    assert_eq!(list(&store).await.len(), 2);
+    assert!(settle(&store, fence, 91, vec![(id(1), failed())]).await.unwrap());
+    assert_eq!(ids(&take_off(&store, fence, 92, &[id(1), id(2)]).await), [id(2)]);
+}
+
+#[tokio::test]
 async fn a_settlement_that_failed_can_be_made_again() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());

@@ -80,7 +80,7 @@ pub(crate) fn list(
 
 const CORRUPT: StoreError = StoreError::Corrupt { what: "command" };
 
-/// The unsettled ones, from one settled run to the next. They are remembered.
+/// The unsettled ones, from one settled run to the next. Those that are not in flight are remembered.
 fn after_seq(
     transaction: &mut Transaction<'_>,
     after: Option<Seq>,
@@ -105,8 +105,9 @@ fn after_seq(
             None => break,
         }
     }
-    transaction.memory.keep(transaction.partition.edits, found.iter());
-    mark_flying(transaction, found)
+    let found = mark_flying(transaction, found)?;
+    transaction.memory.keep(transaction.partition.edits, &found);
+    Ok(found)
 }
 
 fn mark_flying(
