@@ -84,12 +84,11 @@ pub(crate) fn settled(model: &mut Model, place: Place, id: CommandId, change: &C
 
 /// Whether a command can be refused for this: what it says, or what the records are. Trouble of the network or the server is no reason.
 fn is_its_own(code: &str) -> bool {
-    const REASONS: [&str; 7] = [
+    const REASONS: [&str; 6] = [
         "rule-violated",
         "record-not-found",
         "workspace-not-found",
         "unknown-command-type",
-        "unknown-dependency",
         "command-expired",
         "idempotency-key-reused",
     ];
