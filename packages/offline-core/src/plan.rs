@@ -363,7 +363,9 @@ impl Planner {
             }
             Err(error) => {
                 let code = self.exchange_failed(&error, Exchange::Commands, moment);
-                let counted = matches!(error, TransportError::Transient { .. });
+                // Whoever answers in the server's place may have handed the request on before: a gateway that lost patience, for example.
+                let counted =
+                    matches!(error, TransportError::Transient { .. } | TransportError::NotOurServer);
                 #[cfg(planted)]
                 let counted = counted
                     || offline_protocol::planted::is(offline_protocol::planted::Bug::AttemptsCountedOffline);

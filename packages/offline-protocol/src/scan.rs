@@ -132,12 +132,11 @@ impl<'t> Scanner<'t> {
     fn string(&mut self) -> Option<Cow<'t, str>> {
         let mut read = Cow::Borrowed("");
         loop {
-            let start = self.at;
-            while !matches!(self.peek(), b'"' | b'\\' | 0..0x20) {
-                self.at += 1;
-            }
+            let rest = self.text.get(self.at..)?;
+            let ends = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20);
             // Both ends stand beside ASCII, so no character is cut.
-            let plain = self.text.get(start..self.at)?;
+            let plain = rest.get(..rest.bytes().position(ends)?)?;
+            self.at += plain.len();
             if read.is_empty() {
                 read = Cow::Borrowed(plain);
             } else {

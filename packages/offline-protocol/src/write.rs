@@ -48,11 +48,12 @@ impl Json {
         }
     }
 
-    /// The name of the next field.
+    /// The name of the next field, in which nothing has to be escaped.
     pub fn name(&mut self, name: &str) {
         self.next();
-        self.text(name);
-        self.0.push(':');
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
     }
 
     /// A field.
@@ -142,7 +143,10 @@ impl ToJson for Value {
             Self::Object(fields) => {
                 json.object();
                 for (name, value) in fields {
-                    json.field(name, value);
+                    json.next();
+                    json.text(name);
+                    json.0.push(':');
+                    value.write(json);
                 }
                 json.end_object();
             }

@@ -65,7 +65,10 @@ pub(crate) fn settled(model: &mut Model, place: Place, id: CommandId, change: &C
             }
             Ok(())
         }
-        Change::Failed { error, .. } if error.code == "idempotency-key-reused" && !known.edited => {
+        // Forgettable: a late copy of it took effect, and a person has sent it again meanwhile, with another expectation.
+        Change::Failed { error, .. }
+            if error.code == "idempotency-key-reused" && !known.edited && !known.forgettable =>
+        {
             Err(format!("I3: {id} is taken for another command, and nobody has edited it"))
         }
         Change::Failed { error, .. } if !is_its_own(&error.code) => {

@@ -4,7 +4,7 @@ use offline_protocol::{CommandId, CommandType, Limits, Seq, Timestamp};
 
 use super::{Inner, enqueue::wire_size};
 use crate::{
-    BoxFuture, OutboxCommand, StoreError,
+    BoxFuture, OutboxCommand, StoreError, TOGETHER,
     lanes::{self, Lanes, Standing},
 };
 
@@ -14,6 +14,9 @@ const ENVELOPE_BYTES: usize = 64;
 /// How many flights in a row may be put together from where the one before them has ended. Then the outbox is looked through from its head again: there
 /// may be what a person has sent again since.
 const IN_A_ROW: u32 = 8;
+
+/// A batch to which less than this part of itself could be added may end where rows end.
+const ALMOST: usize = 12;
 
 /// A look through the outbox for the commands of the next flight, within the limits of a request.
 pub(super) struct Look {
@@ -83,7 +86,9 @@ impl Look {
                 }
                 self.bytes = bytes;
                 self.due.push(command.command_id);
-                self.is_full = self.due.len() >= limits.max_items.max(1) as usize;
+                let (found, most) = (self.due.len(), limits.max_items as usize);
+                self.is_full =
+                    found >= most || command.seq.get() % TOGETHER == 0 && found + found / ALMOST >= most;
             }
             Standing::Waiting(time) => {
                 self.next_attempt_at = Some(self.next_attempt_at.map_or(time, |next| next.min(time)));

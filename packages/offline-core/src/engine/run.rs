@@ -153,7 +153,9 @@ impl<'a> Runner<'a> {
         let ports = &self.inner.ports;
         // At the moment for which it was planned: the clock may be set back by days while the journal is pruned.
         let mut sleep = until.map(|until| ports.clock.sleep(until.since(ports.clock.now())));
-        if std::mem::take(&mut self.to_prune) {
+        // Somebody who waits for a round does not wait for this as well.
+        if self.to_prune && !self.inner.shared.is_asked() {
+            self.to_prune = false;
             ports.outbox.prune_journal(self.inner.config.journal_keep).await?;
         }
         let (inner, planner) = (self.inner, &self.planner);

@@ -68,7 +68,7 @@ fn only_what_may_have_taken_effect_counts_as_an_attempt() {
     let at = moment(0, NetworkVerdict::Online);
     for (error, counted) in [
         (TransportError::Offline, 0),
-        (TransportError::NotOurServer, 0),
+        (TransportError::NotOurServer, 1),
         (TransportError::Unauthorized, 0),
         (TransportError::Incompatible, 0),
         (TransportError::Transient { retry_after: None }, 1),

@@ -13,6 +13,6 @@ pub use lease_store::{Fence, Lease, LeaseStore, Takeover};
 pub use network_monitor::{NetworkMonitor, NetworkVerdict};
 pub use outbox_store::{
     Applied, Change, Flight, FlightId, JournalQuery, OutboxQuery, OutboxStore, Rebase, Resolution, Resolve,
-    Settlement, StoreError,
+    Settlement, StoreError, TOGETHER,
 };
 pub use transport::{OutgoingBatch, Terms, Transport, TransportError};

@@ -11,6 +11,10 @@ use crate::{
     OutboxCommand, Unsynced,
 };
 
+/// A batch rather ends behind a command whose `seq` is a multiple of this. A store that keeps several commands in a row may end its rows there: a row
+/// of which all commands were applied together need not be written again.
+pub const TOGETHER: u64 = 64;
+
 /// Why a store did not do what it was asked. Nothing was changed then, unless a variant says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {

@@ -109,9 +109,7 @@ function perform(handle, scope, durability, step) {
     const turn = () => {
       try {
         const given = answers;
-        /** @type {unknown[][]} */
-        const asked = [];
-        answers = asked;
+        answers = [];
         /** @type {Act[]} */
         const todo = [];
         const end = step(given, todo);
@@ -119,10 +117,10 @@ function perform(handle, scope, durability, step) {
         const goesOn = end === MORE || end === SEAL;
         for (const act of todo) {
           act(transaction, (request, read) => {
-            const place = asked.push([]) - 1;
             waiting += 1;
+            // In the order in which it was asked for.
             request.onsuccess = () => {
-              asked[place] = read(request.result);
+              answers.push(read(request.result));
               waiting -= 1;
               if (waiting === 0 && goesOn) turn();
             };

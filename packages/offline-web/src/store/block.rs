@@ -8,7 +8,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use offline_core::{OutboxCommand, Status, StoreError};
+use offline_core::{OutboxCommand, Status, StoreError, TOGETHER};
 use offline_protocol::{
     CommandId, FromJson, RecordKey, RecordVersion, Seq, ToJson, from_json, joined, json_items,
 };
@@ -18,9 +18,6 @@ use crate::{
     idb::{Index, NewRow, Plan, Request, Row, Store, Want},
     words::parts,
 };
-
-/// Commands in a row: enough that a burst needs few requests, few enough that one that is parked is rewritten quickly.
-pub(super) const COMMANDS_PER_ROW: usize = 64;
 
 /// From this size on a row takes no further command, in bytes.
 const FULL_ROW: usize = 64 * 1024;
@@ -50,7 +47,6 @@ pub(super) fn add_line(lines: &mut String, line: &str) {
 #[derive(Default)]
 pub(super) struct NewBlock {
     row: NewRow,
-    count: usize,
 }
 
 impl NewBlock {
@@ -70,16 +66,15 @@ impl NewBlock {
         row.body.push('\n');
         row.body.push_str(line);
         row.key = command.seq.get() as i64;
-        self.count += 1;
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.row.key == 0
     }
 
-    /// Whether it should take no further command.
+    /// Whether it should take no further command: what is applied together is to stand in rows of its own.
     pub(super) fn is_full(&self) -> bool {
-        self.count >= COMMANDS_PER_ROW || self.row.body.len() >= FULL_ROW
+        self.row.key % TOGETHER as i64 == 0 || self.row.body.len() >= FULL_ROW
     }
 
     /// The row, under the seq of its last command.
@@ -265,7 +260,7 @@ pub(super) fn rows_of_ids<'a>(
     };
     let few = ids.len() <= FEW;
     // Ids that are asked for together are likely neighbours; if they are not, too many are found between them.
-    let neighbours = ids.len() * 2 + COMMANDS_PER_ROW;
+    let neighbours = ids.len() * 2 + TOGETHER as usize;
     if answers.is_empty() {
         if few {
             one_by_one(plan);

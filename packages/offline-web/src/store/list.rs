@@ -17,7 +17,7 @@ const REMEMBERED: usize = 2048;
 const ROWS_AT_ONCE: usize = 5;
 
 /// How many keys are read at once: with the commands of one row more, as many as a page can parse without being missed.
-const KEYS_AT_ONCE: i64 = 256;
+const KEYS_AT_ONCE: i64 = 512;
 
 /// Answers [`offline_core::OutboxStore::list`].
 pub(super) struct List {
