@@ -12,7 +12,7 @@ use crate::wasm_order;
 use crate::wasm_target::{TRIPLE, WasmTarget};
 
 /// What a page may have to load of an engine, wasm and glue together, gzipped: 100 KB (docs/adr/0007).
-const GZIP_LIMIT: u64 = 102_500;
+const GZIP_LIMIT: u64 = 100 * 1024;
 
 /// The same where the standard library's source is not to be had and its ready-made form goes in: 128 KB.
 const GZIP_LIMIT_READY_MADE: u64 = 128 * 1024;

@@ -365,7 +365,7 @@ impl Planner {
                 let code = self.exchange_failed(&error, Exchange::Commands, moment);
                 // Whoever answers in the server's place may have handed the request on before: a gateway that lost patience, for example.
                 let counted =
-                    matches!(error, TransportError::Transient { .. } | TransportError::NotOurServer);
+                    matches!(error, TransportError::NotOurServer | TransportError::Transient { .. });
                 #[cfg(planted)]
                 let counted = counted
                     || offline_protocol::planted::is(offline_protocol::planted::Bug::AttemptsCountedOffline);

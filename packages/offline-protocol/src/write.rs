@@ -48,12 +48,11 @@ impl Json {
         }
     }
 
-    /// The name of the next field, in which nothing has to be escaped.
+    /// The name of the next field.
     pub fn name(&mut self, name: &str) {
         self.next();
-        self.0.push('"');
-        self.0.push_str(name);
-        self.0.push_str("\":");
+        self.text(name);
+        self.0.push(':');
     }
 
     /// A field.
@@ -143,10 +142,7 @@ impl ToJson for Value {
             Self::Object(fields) => {
                 json.object();
                 for (name, value) in fields {
-                    json.next();
-                    json.text(name);
-                    json.0.push(':');
-                    value.write(json);
+                    json.field(name, value);
                 }
                 json.end_object();
             }

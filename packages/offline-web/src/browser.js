@@ -67,8 +67,7 @@ export function exchange(url, header, revision, authorization, body, patience) {
         redirect: 'manual',
       });
       // It copies the body at once, which as a text would be made and read once more. A large one that is no blob holds up Chromium's answers from IndexedDB.
-      const sent = body.length < 1e5 ? body : new Blob([body]);
-      const response = await fetch(request, authorization ? { body: sent } : {}).catch(() => null);
+      const response = await fetch(request, authorization ? { body: body.length < 1e5 ? body : new Blob([body]) } : {}).catch(() => null);
       if (response === null) return { status: abort.signal.aborted ? UNKNOWN : UNREACHED };
       const { status, headers } = response;
       if (!headers.has(header)) return { status: NOT_OURS };

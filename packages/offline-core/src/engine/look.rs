@@ -86,9 +86,9 @@ impl Look {
                 }
                 self.bytes = bytes;
                 self.due.push(command.command_id);
-                let (found, most) = (self.due.len(), limits.max_items as usize);
-                self.is_full =
-                    found >= most || command.seq.get() % TOGETHER == 0 && found + found / ALMOST >= most;
+                let found = self.due.len();
+                let spare = if command.seq.get() % TOGETHER == 0 { found / ALMOST } else { 0 };
+                self.is_full = found + spare >= limits.max_items as usize;
             }
             Standing::Waiting(time) => {
                 self.next_attempt_at = Some(self.next_attempt_at.map_or(time, |next| next.min(time)));

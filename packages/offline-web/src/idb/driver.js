@@ -97,7 +97,7 @@ function perform(handle, scope, durability, step) {
     let failed = '';
     let waiting = 0;
     /** @type {unknown[][]} */
-    let answers = [];
+    const answers = [];
     // The first one says why; those after it say that they were taken along.
     transaction.onerror = (event) => {
       failed ||= nameOf(/** @type {IDBRequest} */ (event.target).error);
@@ -108,11 +108,9 @@ function perform(handle, scope, durability, step) {
 
     const turn = () => {
       try {
-        const given = answers;
-        answers = [];
         /** @type {Act[]} */
         const todo = [];
-        const end = step(given, todo);
+        const end = step(answers.splice(0), todo);
         if (end === FAILED) throw { name: 'Fold' };
         const goesOn = end === MORE || end === SEAL;
         for (const act of todo) {
