@@ -87,7 +87,7 @@ impl Look {
                 self.bytes = bytes;
                 self.due.push(command.command_id);
                 let found = self.due.len();
-                let spare = if command.seq.get() % TOGETHER == 0 { found / ALMOST } else { 0 };
+                let spare = if command.seq.get().is_multiple_of(TOGETHER) { found / ALMOST } else { 0 };
                 self.is_full = found + spare >= limits.max_items as usize;
             }
             Standing::Waiting(time) => {
