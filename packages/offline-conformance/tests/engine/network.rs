@@ -37,6 +37,19 @@ fn a_portal_in_the_middle_of_a_flush_settles_nothing() {
     assert_eq!(rig.server.effects(&acme()).len(), 1);
 }
 
+/// A gateway may have handed the request on before it answered in the server's place.
+#[test]
+fn what_somebody_else_has_answered_is_not_discarded_as_surely_not_applied() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.sync(&tab);
+    rig.server.always(Some(Fault::Portal));
+    let id = rig.create(&tab, "a");
+    rig.world.settle();
+    let report = rig.world.run(tab.engine.discard(id, None)).unwrap();
+    assert_eq!(report.maybe_applied, [id]);
+}
+
 #[test]
 fn an_answer_over_a_network_that_was_left_meanwhile_shows_no_command_to_the_next_one() {
     let mut rig = Rig::new();

@@ -112,3 +112,30 @@ impl Inner {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_commands;
+
+    /// How many commands of an endless outbox, from `first` on, one batch takes.
+    fn batch(first: u64, max_items: u32) -> usize {
+        let limits = Limits { max_items, max_body_bytes: u32::MAX, max_item_bytes: u32::MAX };
+        let mut look = Look::new(limits, false, Vec::new());
+        let mut seqs = first..;
+        let mut judge = |seq| look.judge(&test_commands::command(seq, &[]), Timestamp::EPOCH, Duration::ZERO);
+        while judge(seqs.next().unwrap()) {}
+        look.due.len()
+    }
+
+    #[test]
+    fn a_batch_that_is_almost_full_ends_where_rows_end_and_a_small_one_where_it_is_full() {
+        assert_eq!(batch(1, 1000), 960, "behind 960");
+        assert_eq!(batch(961, 1000), 960, "behind 1,920");
+        assert_eq!(batch(30, 1000), 931, "behind 960");
+        assert_eq!(batch(41, 1000), 984, "behind 1,024: at 960 it has room for a whole row");
+        for (first, most) in [(1, 10), (60, 10), (1, 64), (1, 1), (64, 1)] {
+            assert_eq!(batch(first, most), most as usize, "{first}, {most}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ pub enum TransportError {
     /// The request did not leave the device, or nothing answered.
     #[error("the server could not be reached")]
     Offline,
-    /// Somebody answered without our protocol header: a captive portal, a proxy, an edge.
+    /// Somebody answered without our protocol header: a captive portal, a proxy, an edge. He may have handed the request on before.
     #[error("the answer did not come from our server")]
     NotOurServer,
     /// The request may or may not have taken effect. Everything unknown is this.

@@ -9,7 +9,7 @@ use offline_core::{
 };
 
 use super::IndexedDbStore;
-use crate::idb::Disk;
+use crate::idb::{Disk, Index, Mode, Step, Store, Want};
 
 #[derive(Default)]
 struct ModelHarness(Disk);
@@ -74,6 +74,28 @@ fn every_page_is_full_until_the_last_however_much_has_been_settled_before_it() {
             store.settle(Settlement { flight_id, fence, changes, at: samples::at(2) }).await.unwrap();
         }
         assert_eq!(sizes, [[100; 10].as_slice(), &[50, 0]].concat());
+    });
+}
+
+/// Where batches rather end: a row that were to end elsewhere would be written again when the first of two batches is applied.
+#[test]
+fn no_row_goes_over_a_multiple_of_what_is_sent_together() {
+    let store = IndexedDbStore::of(Disk::default().open());
+    futures_executor::block_on(async {
+        store.append(samples::commands(1..4), Durability::Strict).await.unwrap();
+        store.append(samples::commands(4..201), Durability::Strict).await.unwrap();
+        let keys = store.database.run(
+            &[Store::Commands],
+            Mode::Read,
+            Box::new(|seen, plan| match seen.answers {
+                [keys] => Ok(Step::Done(keys.iter().map(|row| row.key).collect::<Vec<_>>())),
+                _ => {
+                    plan.read(Want::Keys, (Store::Commands, Index::Primary), (1, i64::MAX), usize::MAX);
+                    Ok(Step::More)
+                }
+            }),
+        );
+        assert_eq!(keys.await.unwrap(), [1, 3, 4, 64, 128, 192, 200]);
     });
 }
 
