@@ -13,6 +13,15 @@ const PASS_STRING = `function passStringToWasm0(text, malloc) {
 }
 `;
 
+// Every browser that has reference types has finalizers.
+const DTORS = `const CLOSURE_DTORS = new FinalizationRegistry(state =>`;
+
+const VIEW = `function getDataViewMemory0() {
+    if (cachedDataViewMemory0?.buffer !== wasm.memory.buffer) cachedDataViewMemory0 = new DataView(wasm.memory.buffer);
+    return cachedDataViewMemory0;
+}
+`;
+
 /** The code with another block at its outermost level in place of the one that begins like this. */
 function withBlock(code, beginning, block) {
   const from = code.indexOf(`\n${beginning}`) + 1;
@@ -26,6 +35,10 @@ import('rolldown').then(async ({ rolldown }) => {
   // Every browser that has WebAssembly of today has `encodeInto`, and one way to pass a text is enough.
   let code = withBlock(readFileSync(glue, 'utf8'), "if (!('encodeInto' in ", '');
   code = withBlock(code, 'function passStringToWasm0(', PASS_STRING);
+  code = withBlock(code, 'function getDataViewMemory0(', VIEW);
+  const finalizers = /const CLOSURE_DTORS = [^>]*> \{\}, [^>]*> \{\} \}\s*: new FinalizationRegistry\(state =>/;
+  if (!finalizers.test(code)) throw new Error('the glue does not look as it did: its finalizers are others');
+  code = code.replace(finalizers, DTORS);
   // Parts of the glue that the entry puts to its own use.
   writeFileSync(glue, `${code}\nexport { __wbg_finalize_init, __wbg_get_imports };\n`);
   writeFileSync(input, entry);

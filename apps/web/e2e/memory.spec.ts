@@ -43,7 +43,7 @@ function expense(description: string): { type: string; payload: Record<string, u
 async function enqueueAsAnotherTab({ url, commands }: { url: string; commands: unknown[] }): Promise<void> {
   const engine = (await import(url)) as EngineModule;
   await engine.default();
-  const host = { token: () => Promise.resolve(null), onEvent: () => {}, onState: () => {} };
+  const host = { token: () => Promise.resolve(null), hears: false, onEvent: () => {}, onState: () => {} };
   const options = { workspaceId: 'acme', userId: 'ana', baseUrl: location.origin };
   const handle = await engine.openEngine(JSON.stringify(options), host);
   await Promise.all(commands.map((command) => handle.enqueue(JSON.stringify(command))));

@@ -69,6 +69,7 @@ async function openEngine(session: BrowserContext, files: FileServer, user: stri
     const handle = await conformance.openEngine(options, {
       token: () => Promise.resolve(globalThis.token),
       onEvent: (event: string) => events.push(JSON.parse(event) as Engine['events'][number]),
+      hears: true,
       onState: (state: string) => states.push(JSON.parse(state) as Engine['states'][number]),
     });
     globalThis.engine = { handle, events, states };
@@ -264,7 +265,7 @@ test('a page that is not secure, without Web Locks, sends by the lease alone', a
   await tab.waitForFunction(() => 'conformance' in globalThis);
   await tab.evaluate(async (userId) => {
     const options = JSON.stringify({ workspaceId: 'acme', userId, baseUrl: location.origin });
-    const handle = await conformance.openEngine(options, { token: () => Promise.resolve('secret'), onEvent() {}, onState() {} });
+    const handle = await conformance.openEngine(options, { token: () => Promise.resolve('secret'), hears: false, onEvent() {}, onState() {} });
     globalThis.engine = { handle, events: [], states: [] };
   }, user);
   await enqueue(tab, 1, 2);

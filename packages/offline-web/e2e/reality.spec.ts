@@ -66,7 +66,7 @@ async function openTab(context: BrowserContext, server: SyncServer, to: Told, wi
     const options = JSON.stringify({ workspaceId: 'acme', userId: 'reality', baseUrl: location.origin });
     const states: Engine['states'] = [];
     const onState = (state: string) => states.push(JSON.parse(state) as Engine['states'][number]);
-    const handle = await conformance.openEngine(options, { token: () => Promise.resolve('secret'), onEvent() {}, onState });
+    const handle = await conformance.openEngine(options, { token: () => Promise.resolve('secret'), hears: false, onEvent() {}, onState });
     globalThis.engine = { handle, events: [], states };
   });
   return page;

@@ -11,6 +11,8 @@ const UNREACHED = 0;
 const NOT_OURS = -1;
 const UNKNOWN = -2;
 
+/** @typedef {import('../ts/types.ts').EngineHost} EngineHost */
+
 /** Something under way that can be stopped; after that it may never answer. @typedef {{ answer: Promise<unknown>, stop: () => void }} Running */
 
 /** Tells what a promise gives: `undefined` when it is rejected, and never else.
@@ -27,6 +29,19 @@ export function deferred() {
     settle = (isGood, value) => (isGood ? resolve : reject)(value);
   });
   return { promise, settle };
+}
+
+/** Whether the page listens to events. @param {EngineHost} host */
+export const hears = (host) => host.hears;
+
+/** The token of who is signed in. @param {EngineHost} host */
+export const token = async (host) => host.token();
+
+/** Tells the page. When its listener fails, that is the page's affair, so it goes where the page's uncaught errors go.
+ * @param {EngineHost} host @param {boolean} isEvent @param {string} text */
+export async function tell(host, isEvent, text) {
+  if (isEvent) host.onEvent(text);
+  else host.onState(text);
 }
 
 /** Random bytes from the browser's cryptographic source. @param {number} length */

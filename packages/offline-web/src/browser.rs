@@ -32,12 +32,12 @@ extern "C" {
     #[wasm_bindgen(js_name = hasLocks)]
     pub(crate) fn has_locks() -> bool;
 
-    fn lock(name: &str, granted: &Closure<dyn FnMut()>) -> Pending;
+    fn lock(name: &str, granted: &Closure<dyn Fn()>) -> Pending;
 
     /// The other tabs of a partition.
     pub(crate) type Channel;
 
-    pub(crate) fn channel(name: &str, heard: &Closure<dyn FnMut(String, String)>) -> Option<Channel>;
+    pub(crate) fn channel(name: &str, heard: &Closure<dyn Fn(String, String)>) -> Option<Channel>;
 
     /// Adds to the next message.
     #[wasm_bindgen(method)]
@@ -111,7 +111,7 @@ impl Running {
         Self(timer(millis))
     }
 
-    pub(crate) fn lock(name: &str, granted: &Closure<dyn FnMut()>) -> Self {
+    pub(crate) fn lock(name: &str, granted: &Closure<dyn Fn()>) -> Self {
         Self(lock(name, granted))
     }
 

@@ -6,42 +6,36 @@ use crate::task::Answer;
 extern "C" {
     /// What the engine needs of the page: `EngineHost` in `ts/types.ts`.
     pub type EngineHost;
+}
 
-    #[wasm_bindgen(method, catch, js_name = token)]
-    fn ask_token(this: &EngineHost) -> Result<JsValue, JsValue>;
+#[wasm_bindgen(module = "/src/browser.js")]
+extern "C" {
+    fn token(host: &EngineHost) -> JsValue;
 
-    #[wasm_bindgen(method, catch, js_name = onEvent)]
-    fn on_event_raw(this: &EngineHost, event: &str) -> Result<(), JsValue>;
+    fn hears(host: &EngineHost) -> bool;
 
-    #[wasm_bindgen(method, catch, js_name = onState)]
-    fn on_state_raw(this: &EngineHost, state: &str) -> Result<(), JsValue>;
-
-    /// A promise that is rejected, for nobody.
-    #[wasm_bindgen(js_namespace = Promise)]
-    fn reject(reason: &JsValue);
+    fn tell(host: &EngineHost, is_event: bool, text: &str);
 }
 
 impl EngineHost {
     /// The token of who is signed in, if anybody is; nothing when the page cannot tell now.
     pub(crate) async fn token(&self) -> Option<Option<String>> {
-        let told = Answer::of(&self.ask_token().ok()?).await;
+        let told = Answer::of(&token(self)).await;
         (!told.is_undefined()).then(|| told.as_string())
+    }
+
+    /// Whether it listens to events.
+    pub(crate) fn hears(&self) -> bool {
+        hears(self)
     }
 
     /// Tells the page an event, as JSON.
     pub(crate) fn on_event(&self, event: &str) {
-        report(self.on_event_raw(event));
+        tell(self, true, event);
     }
 
     /// Tells the page how something stands, as JSON.
     pub(crate) fn on_state(&self, state: &str) {
-        report(self.on_state_raw(state));
-    }
-}
-
-/// The page's listener failed: that is the page's affair, so it goes where the page's uncaught errors go.
-fn report(result: Result<(), JsValue>) {
-    if let Err(thrown) = result {
-        reject(&thrown);
+        tell(self, false, state);
     }
 }

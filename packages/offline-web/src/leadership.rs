@@ -7,13 +7,13 @@ use crate::browser::Running;
 /// however it ends.
 pub(crate) struct Leadership {
     _lock: Running,
-    _granted: Closure<dyn FnMut()>,
+    _granted: Closure<dyn Fn()>,
 }
 
 impl Leadership {
     /// Asks for the lock, and promotes the engine when it is there.
     pub(crate) fn seek(name: &str, engine: Engine) -> Self {
-        let granted = Closure::<dyn FnMut()>::new(move || engine.promote());
+        let granted = Closure::<dyn Fn()>::new(move || engine.promote());
         Self { _lock: Running::lock(name, &granted), _granted: granted }
     }
 }

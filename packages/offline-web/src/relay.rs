@@ -89,7 +89,7 @@ pub(crate) struct Relay {
 
 struct Others {
     channel: Channel,
-    _heard: Closure<dyn FnMut(String, String)>,
+    _heard: Closure<dyn Fn(String, String)>,
 }
 
 impl Relay {
@@ -99,7 +99,7 @@ impl Relay {
         let others = RefCell::new(None);
         let relay = Rc::new(Self { engine, host, others, alone, leader_heard, stopped });
         let listener = Rc::downgrade(&relay);
-        let heard = Closure::<dyn FnMut(String, String)>::new(move |kind: String, text: String| {
+        let heard = Closure::<dyn Fn(String, String)>::new(move |kind: String, text: String| {
             if let Some(relay) = listener.upgrade() {
                 relay.hear(&kind, &text);
             }
@@ -160,16 +160,22 @@ impl Relay {
         }
     }
 
-    /// All changes in one, after the rest; only the last status is of interest.
+    /// All changes in one, after the rest; only the last status is of interest. What nobody hears is not told.
     fn carry_batch(&self, heard: Heard) {
         let (mut changed, mut status) = (Vec::new(), None);
+        let (alone, hears) = (self.alone.get(), self.host.hears());
         let carry = |notice: &Notice| {
-            if self.alone.get() && matches!(notice, Notice::Signal { .. }) {
+            let is_heard = match notice {
+                Notice::Signal { .. } => !alone,
+                Notice::Event(_) => !alone || hears,
+                _ => true,
+            };
+            if !is_heard {
                 return;
             }
             let message = Message::of(notice);
             self.tell(message.kind, &message.text);
-            if !self.alone.get() {
+            if !alone {
                 self.add(&message);
             }
         };

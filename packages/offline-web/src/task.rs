@@ -15,7 +15,7 @@ use crate::error::PublicError;
 
 #[wasm_bindgen(module = "/src/browser.js")]
 extern "C" {
-    fn hear(promise: &JsValue, id: u32, heard: &Closure<dyn FnMut(u32, JsValue)>);
+    fn hear(promise: &JsValue, id: u32, heard: &Closure<dyn Fn(u32, JsValue)>);
 
     /// A promise and what settles it.
     type Deferred;
@@ -32,7 +32,7 @@ extern "C" {
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = queueMicrotask)]
-    fn soon(run: &Closure<dyn FnMut()>);
+    fn soon(run: &Closure<dyn Fn()>);
 }
 
 type Work = BoxFuture<'static, ()>;
@@ -54,9 +54,9 @@ struct Task {
 
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
-    static RUN: Closure<dyn FnMut()> = Closure::new(run);
+    static RUN: Closure<dyn Fn()> = Closure::new(run);
     static WAITS: RefCell<Waits> = RefCell::default();
-    static HEARD: Closure<dyn FnMut(u32, JsValue)> = Closure::new(heard);
+    static HEARD: Closure<dyn Fn(u32, JsValue)> = Closure::new(heard);
 }
 
 /// Wakes the task of its number. A number is given anew when its task has ended; to be woken for another's sake does no harm.

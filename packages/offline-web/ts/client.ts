@@ -71,6 +71,9 @@ export async function createOfflineClient(options: OfflineClientOptions): Promis
         throw thrown;
       }
     },
+    get hears() {
+      return events.size > 0;
+    },
     onEvent(text) {
       if (events.size === 0) return;
       const event = JSON.parse(text) as OfflineEvent;

@@ -39,20 +39,16 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
         .map_err(|error| format!("{error:#}"))?;
     // What the module imports has names of forty characters, twenty of them a hash: in module and glue 4 KB that no compression takes away.
     let mut short = HashMap::from([(format!("./{out_name}_bg.js"), "g".to_owned())]);
-    let mut own: Vec<String> = Vec::new();
+    let mut own = Vec::new();
     for (index, import) in output.wasm_mut().imports.iter_mut().enumerate() {
-        let Some(module) = short.get(&import.module).cloned() else {
-            // What comes from a crate's own JavaScript is called there as it is.
-            let place = own.iter().position(|known| *known == import.module).unwrap_or_else(|| {
-                own.push(import.module.clone());
-                own.len() - 1
-            });
-            import.module = format!("o{place}");
-            continue;
-        };
-        import.module = module;
-        let known = short.entry(import.name.clone()).or_insert_with(|| format!("i{index}"));
-        import.name.clone_from(known);
+        let name = format!("i{index}");
+        if short.contains_key(&import.module) {
+            short.insert(std::mem::replace(&mut import.name, name.clone()), name);
+            import.module = "g".to_owned();
+        } else {
+            let from = std::mem::replace(&mut import.module, "g".to_owned());
+            own.push(Own { from, name: std::mem::replace(&mut import.name, name.clone()), short: name });
+        }
     }
     // The same for what the module exports, which the glue calls by way of `wasm`.
     let mut exports = Vec::new();
@@ -71,15 +67,10 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
         std::fs::remove_file(&package).map_err(|error| format!("{}: {error}", package.display()))?;
     }
     let glue = Path::new(out_dir).join(format!("{out_name}.js"));
-    let renamed = |text: &str| {
-        let named = |text: String, (place, module): (usize, &String)| {
-            text.replace(&format!("\"{module}\": "), &format!("\"o{place}\": "))
-        };
-        own.iter().enumerate().fold(renamed(text, &short), named)
-    };
     let failed = |error: std::io::Error| format!("{}: {error}", glue.display());
     let text = std::fs::read_to_string(&glue).map_err(failed)?;
-    std::fs::write(&glue, quick_texts(&renamed(&text))?).map_err(failed)?;
+    let text = with_own(&renamed(&text, &short), &own)?;
+    std::fs::write(&glue, quick_texts(&text)?).map_err(failed)?;
     for types in [format!("{out_name}.d.ts"), format!("{out_name}_bg.wasm.d.ts")] {
         let types = Path::new(out_dir).join(types);
         let typed = |text: String| {
@@ -94,6 +85,30 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
             .map_err(|error| format!("{}: {error}", types.display()))?;
     }
     Ok(())
+}
+
+/// What the module imports from a crate's own JavaScript as it is.
+struct Own {
+    from: String,
+    name: String,
+    short: String,
+}
+
+/// The glue hands each module of such JavaScript over as a whole, once for each import. Here it names what is imported, with the rest.
+fn with_own(glue: &str, own: &[Own]) -> Result<String, String> {
+    let mut glue = glue.to_owned();
+    for (place, Own { from, name, short }) in own.iter().enumerate() {
+        let place = place + 1;
+        let module = format!("import * as import{place} from \"{from}\"");
+        let given = format!("        \"{from}\": import{place},\n");
+        let first = "    const import0 = {\n";
+        if ![&module, &given, first].iter().all(|part| glue.contains(*part)) {
+            return Err(format!("the glue does not import `{name}` as it used to"));
+        }
+        glue = glue.replace(&module, &format!("import {{ {name} as import{place} }} from \"{from}\""));
+        glue = glue.replace(&given, "").replace(first, &format!("{first}        {short}: import{place},\n"));
+    }
+    Ok(glue)
 }
 
 /// The glue looks at a text character by character as long as it is ASCII. One that is longer and nothing else is taken over at once.
@@ -135,6 +150,15 @@ mod tests {
     fn glue_that_takes_texts_over_in_another_way_is_refused() {
         assert!(quick_texts("let offset = 0; for (;;) {}").unwrap().contains("encodeInto"));
         assert!(quick_texts("").is_err() && quick_texts("let offset = 0; let offset = 0;").is_err());
+    }
+
+    #[test]
+    fn what_a_crate_brings_along_is_imported_by_its_name() {
+        let own = [Own { from: "./a.js".into(), name: "timer".into(), short: "i7".into() }];
+        let glue = "import * as import1 from \"./a.js\"\n    const import0 = {\n    };\n        \"./a.js\": import1,\n";
+        let named = "import { timer as import1 } from \"./a.js\"\n    const import0 = {\n        i7: import1,\n    };\n";
+        assert_eq!(with_own(glue, &own).unwrap(), named);
+        assert!(with_own("const import0 = {\n", &own).is_err_and(|message| message.contains("timer")));
     }
 
     #[test]

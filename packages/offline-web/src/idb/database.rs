@@ -18,7 +18,7 @@ use crate::{
     words::cut,
 };
 
-type OnStep = dyn FnMut(bool, List, List) -> u32;
+type OnStep = dyn Fn(bool, List, List) -> u32;
 
 #[wasm_bindgen]
 extern "C" {
@@ -123,7 +123,7 @@ impl Database {
         &self,
         scope: &[Store],
         mode: Mode,
-        mut fold: Fold<()>,
+        fold: Fold<()>,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
         let scope = scope.iter().fold(0, |scope, store| scope | 1 << *store as u32);
         let durability = match mode {
@@ -133,15 +133,16 @@ impl Database {
         };
         let refused = Rc::new(RefCell::new(None));
         let refuse = Rc::clone(&refused);
-        let mut answers: Vec<Answer> = Vec::new();
+        let state = RefCell::new((fold, Vec::<Answer>::new()));
         let on_step = Closure::<OnStep>::new(move |again: bool, told: List, todo: List| {
+            let (fold, answers) = &mut *state.borrow_mut();
             if told.length() == 0 {
                 answers.clear();
                 refuse.take();
             }
             answers.extend((0..told.length()).map(|place| read_answer(told.at(place).unchecked_ref())));
             let mut plan = Plan::default();
-            let end = match fold(Seen { answers: &answers, again }, &mut plan) {
+            let end = match fold(Seen { answers, again }, &mut plan) {
                 Ok(Step::More) => 0,
                 Ok(Step::Seal) => 1,
                 Ok(Step::Done(())) => 2,
