@@ -5,11 +5,12 @@ const { readFileSync, rmSync, writeFileSync } = require('node:fs');
 
 const named = (file) => `${dir}/${file}`;
 
-const PASS_STRING = `function passStringToWasm0(text, malloc) {
-    const bytes = cachedTextEncoder.encode(text);
-    const at = malloc(WASM_VECTOR_LEN = bytes.length, 1) >>> 0;
-    getUint8ArrayMemory0().set(bytes, at);
-    return at;
+// A character is three bytes at most.
+const PASS_STRING = `function passStringToWasm0(text, malloc, realloc) {
+    const most = text.length * 3;
+    const at = malloc(most, 1) >>> 0;
+    WASM_VECTOR_LEN = most && cachedTextEncoder.encodeInto(text, getUint8ArrayMemory0().subarray(at, at + most)).written;
+    return most ? realloc(at, most, WASM_VECTOR_LEN, 1) >>> 0 : at;
 }
 `;
 

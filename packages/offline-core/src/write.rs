@@ -61,12 +61,24 @@ to_json!(
     "sync" sync, "expected" expected, "commandIds" command_ids
 );
 
+/// What the names of fields take on the wire, and what is as long in each command, or has a longest form.
+const NAMES_AND_NUMBERS: usize = 384;
+
 impl OutboxCommand {
     /// Writes it as an [`offline_protocol::Command`].
     pub(crate) fn on_the_wire(&self, json: &mut Json) {
         json.object();
         self.fields(json, false);
         json.end_object();
+    }
+
+    /// As many bytes as it may take there at most, with a comma: a little more than it does, and told without writing it.
+    pub(crate) fn room_on_the_wire(&self) -> usize {
+        let plain = self.workspace_id.as_str().len() + self.command_type.as_str().len();
+        let names = [self.device_id.as_str(), self.idempotency_key.as_str(), self.client_trace_id.as_str()];
+        // Each character of these may need another one that escapes it.
+        let escaped = names.iter().map(|name| 2 * name.len()).sum::<usize>();
+        NAMES_AND_NUMBERS + plain + escaped + self.payload.as_str().len() + 40 * self.depends_on.len()
     }
 
     /// The server is not told what is not `whole`: what only this device knows, and what is nothing.
@@ -210,8 +222,8 @@ impl EventKind {
 #[cfg(test)]
 mod tests {
     use offline_protocol::{
-        ChangeSeq, CommandBatch, Conflict, ConflictReason, Expected, FieldError, Problem, ProblemCode,
-        RecordVersion, Timestamp, TraceId, UserId, Version,
+        ChangeSeq, CommandBatch, Conflict, ConflictReason, DeviceId, Expected, FieldError, IdempotencyKey,
+        Problem, ProblemCode, RecordVersion, Timestamp, TraceId, UserId, Version, WorkspaceId,
     };
     use serde::Serialize;
     use serde_json::json;
@@ -221,6 +233,29 @@ mod tests {
         OutgoingBatch,
         test_commands::{command, id, thing},
     };
+
+    #[test]
+    fn a_command_has_room_where_it_is_said_to_have_but_not_much_more() {
+        let mut longest = command(9_007_199_254_740_991, &[]);
+        longest.workspace_id = WorkspaceId::new("w".repeat(64)).unwrap();
+        longest.device_id = DeviceId::new("\"".repeat(64)).unwrap();
+        longest.idempotency_key = IdempotencyKey::new("\\".repeat(128)).unwrap();
+        longest.client_trace_id = TraceId::new("\"".repeat(128)).unwrap();
+        longest.created_at = Timestamp::from_millis(253_402_300_799_999);
+        longest.depends_on = vec![id(1), id(2)];
+        longest.payload = json!({ "text": "a\nb".repeat(1000) }).into();
+        for expected in [
+            None,
+            Some(Expected::After(id(3))),
+            Some(Expected::Version(Version::new(9_007_199_254_740_991).unwrap())),
+        ] {
+            longest.expected = expected;
+            let mut json = Json::default();
+            longest.on_the_wire(&mut json);
+            let (bytes, room) = (json.into_text().len() + 1, longest.room_on_the_wire());
+            assert!((bytes..bytes + 200).contains(&room), "{room} for {bytes}");
+        }
+    }
 
     #[track_caller]
     fn like_serde<T: ToJson + Serialize>(value: &T) {

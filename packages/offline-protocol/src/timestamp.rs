@@ -154,10 +154,11 @@ impl Part for Timestamp {
 
 /// A number with so many digits, and what stands behind it.
 fn number(text: &mut String, digits: usize, number: i64, behind: char) {
-    let start = text.len();
-    // The zeros in front come from what is added to it.
-    (10_000 + number).add_to(text);
-    text.drain(start..start + 5 - digits);
+    let mut power = [1, 10, 100, 1000][digits - 1];
+    while power > 0 {
+        text.push(char::from(b'0' + (number / power % 10) as u8));
+        power /= 10;
+    }
     text.push(behind);
 }
 

@@ -48,28 +48,28 @@ impl Json {
         }
     }
 
-    /// The name of the next field.
-    pub fn name(&mut self, name: &str) {
+    /// The name of the next field, in which nothing is to be escaped.
+    pub fn name(&mut self, name: &'static str) {
         self.next();
-        self.text(name);
+        self.plain(name);
         self.0.push(':');
     }
 
     /// A field.
-    pub fn field<T: ToJson + ?Sized>(&mut self, name: &str, value: &T) {
+    pub fn field<T: ToJson + ?Sized>(&mut self, name: &'static str, value: &T) {
         self.name(name);
         value.write(self);
     }
 
     /// A field that is left out when there is nothing.
-    pub fn field_if<T: ToJson>(&mut self, name: &str, value: Option<&T>) {
+    pub fn field_if<T: ToJson>(&mut self, name: &'static str, value: Option<&T>) {
         if let Some(value) = value {
             self.field(name, value);
         }
     }
 
     /// A field with a whole number.
-    pub fn number_field(&mut self, name: &str, number: u64) {
+    pub fn number_field(&mut self, name: &'static str, number: u64) {
         self.field(name, &number);
     }
 
@@ -117,6 +117,13 @@ impl Json {
         self.0.push('"');
     }
 
+    /// A text in which nothing is to be escaped.
+    fn plain(&mut self, text: &str) {
+        self.0.push('"');
+        self.0.push_str(text);
+        self.0.push('"');
+    }
+
     /// A whole number.
     pub fn number(&mut self, number: u64) {
         number.add_to(&mut self.0);
@@ -142,7 +149,10 @@ impl ToJson for Value {
             Self::Object(fields) => {
                 json.object();
                 for (name, value) in fields {
-                    json.field(name, value);
+                    json.next();
+                    json.text(name);
+                    json.0.push(':');
+                    value.write(json);
                 }
                 json.end_object();
             }
@@ -274,13 +284,13 @@ macro_rules! to_json {
 
 impl ToJson for CommandId {
     fn write(&self, json: &mut Json) {
-        json.text(&joined![self]);
+        json.plain(&joined![self]);
     }
 }
 
 impl ToJson for Timestamp {
     fn write(&self, json: &mut Json) {
-        json.text(&joined![self]);
+        json.plain(&joined![self]);
     }
 }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use offline_protocol::{CommandId, CommandType, Limits, Seq, Timestamp};
 
-use super::{Inner, enqueue::wire_size};
+use super::Inner;
 use crate::{
     BoxFuture, OutboxCommand, StoreError, TOGETHER,
     lanes::{self, Lanes, Standing},
@@ -79,7 +79,7 @@ impl Look {
         let moment = lanes::Moment { now, ignore_waits: *ignore_waits, longest_wait, paused_types };
         match self.lanes.judge(command, moment) {
             Standing::Due => {
-                let bytes = self.bytes + wire_size(command) + 1;
+                let bytes = self.bytes + command.room_on_the_wire();
                 if !self.due.is_empty() && bytes > limits.max_body_bytes as usize {
                     self.is_full = true;
                     return false;

@@ -53,6 +53,8 @@ struct Runner<'a> {
     look: Option<Box<Look>>,
     settled: u64,
     to_prune: bool,
+    /// Whether counts are to be read again, at the next take-off or when nothing is left to do.
+    to_count: bool,
     told_pause: Option<PauseReason>,
 }
 
@@ -72,6 +74,7 @@ impl<'a> Runner<'a> {
             look: None,
             settled: 0,
             to_prune: false,
+            to_count: false,
             told_pause: None,
         }
     }
@@ -292,9 +295,14 @@ impl<'a> Runner<'a> {
         self.settled += final_ones;
         self.to_prune |= final_ones > 0;
         let command_ids: Vec<CommandId> = traces.iter().map(|(id, _)| *id).collect();
+        let mut last = 0;
         for told in told {
-            if let Some((_, trace)) = traces.iter().find(|(id, _)| *id == told.id) {
-                inner.tell_event(told.event(trace.clone()));
+            // Answers mostly have the order of the flight.
+            let (before, behind) = traces.split_at(last);
+            let found = behind.iter().chain(before).position(|(id, _)| *id == told.id);
+            if let Some(steps) = found {
+                last = (last + steps) % traces.len();
+                inner.tell_event(told.event(traces[last].1.clone()));
             }
         }
         if let Some((next_attempt_at, code)) = retry {
@@ -305,7 +313,8 @@ impl<'a> Runner<'a> {
                 code,
             });
         }
-        inner.tell_changed(&command_ids);
+        inner.tell_ids(&command_ids);
+        self.to_count = true;
         self.publish_progress(final_ones, at);
         Ok(Input::Settled)
     }
@@ -334,6 +343,9 @@ impl<'a> Runner<'a> {
             _ => return,
         };
         let waits = matches!(step, Step::Wait { .. });
+        if waits && std::mem::take(&mut self.to_count) {
+            self.inner.shared.mark_counts();
+        }
         let paused_by = self.planner.paused_by();
         if waits && paused_by.is_none() && self.planner.lease().is_none() && phase == Phase::Idle {
             // Somebody else flushes: what he tells is the status. Until he has spoken there is nothing to tell.

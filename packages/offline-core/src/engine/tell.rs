@@ -74,7 +74,7 @@ impl Inner {
         self.tell_ids(command_ids);
     }
 
-    fn tell_ids(&self, command_ids: &[CommandId]) {
+    pub(super) fn tell_ids(&self, command_ids: &[CommandId]) {
         for some in command_ids.chunks(PAGE) {
             self.tell(Notice::Changed { command_ids: some.to_vec() });
         }

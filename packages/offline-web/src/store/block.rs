@@ -147,10 +147,9 @@ impl Block {
     pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         let is_numbered = row.text.starts_with('{');
         let text = lines(&row.text).ok_or(CORRUPT)?.into_owned();
-        let commands: Vec<OutboxCommand> = read_lines(&text).ok_or(CORRUPT)?;
-        let mut start = 0;
-        let mut items = Vec::with_capacity(commands.len());
-        for (line, mut command) in parts(&text, b'\n').zip(commands) {
+        let (mut start, mut items) = (0, Vec::new());
+        for line in parts(&text, b'\n') {
+            let mut command: OutboxCommand = from_json(line).ok_or(CORRUPT)?;
             if is_numbered {
                 command.seq = Seq::of(row.key as u64).ok_or(CORRUPT)?;
             }
