@@ -48,12 +48,24 @@ impl DataFolder {
         database_of(&self.path)
     }
 
+    /// The same, with an empty file there when there is none: SQLite would make one that others can read.
+    pub(crate) fn private_database(&self) -> Result<PathBuf, StartError> {
+        let file = self.database();
+        match private_file(&file) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                Err(StartError::Data { folder: self.path.clone(), source })
+            }
+            _ => Ok(file),
+        }
+    }
+
     /// Whether a database could be put into the folder: nothing is in there but what any folder may have.
     pub(crate) fn is_empty(&self) -> Result<bool, StartError> {
         let failed = |source| StartError::Data { folder: self.path.clone(), source };
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            if ["lock", SECRET, RESTORED].iter().all(|known| name != *known) {
+            let name = name.to_string_lossy();
+            if !["lock", SECRET].contains(&&*name) && !name.starts_with(RESTORED) {
                 return Ok(false);
             }
         }

@@ -3,9 +3,9 @@
 use std::{future::pending, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use offline_server::{ChangeLog, Members, PostgresStore, SqliteStore, Store, StoreError};
+use offline_server::{ChangeLog, Members, PostgresStore, SqliteStore, Store};
 
-use crate::data::DataFolder;
+use crate::{data::DataFolder, error::StartError};
 
 /// An open database.
 pub(crate) struct Database {
@@ -21,7 +21,7 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens PostgreSQL when there is an address, else the SQLite file of the data folder.
-    pub(crate) async fn open(url: Option<&str>, folder: &DataFolder) -> Result<Self, StoreError> {
+    pub(crate) async fn open(url: Option<&str>, folder: &DataFolder) -> Result<Self, StartError> {
         if let Some(url) = url {
             let store = Arc::new(PostgresStore::open(url).await?);
             return Ok(Self {
@@ -31,7 +31,7 @@ impl Database {
                 closed: Box::pin(pending()),
             });
         }
-        let store = Arc::new(SqliteStore::open(&folder.database())?);
+        let store = Arc::new(SqliteStore::open(&folder.private_database()?)?);
         let watched = Arc::clone(&store);
         let closed = async move { watched.closed().await };
         Ok(Self { store: store.clone(), members: store.clone(), log: store, closed: Box::pin(closed) })

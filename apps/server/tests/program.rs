@@ -31,20 +31,28 @@ async fn a_second_start_finds_data_and_tokens_as_they_were() {
     let server = ServerProcess::start(folder.path(), &[]);
     let token = server.sign_in("ana", "acme").await;
     server.send(&token, &[create(1)]).await.unwrap();
+    let stream = server.listen(&token).await;
     assert!(server.terminate().success());
+    drop(stream);
+    let log = fs::metadata(folder.path().join("server.sqlite-wal"));
+    assert!(log.is_err() || log.is_ok_and(|log| log.len() == 0), "the one file holds everything");
     let server = ServerProcess::start(folder.path(), &[]);
     assert_eq!(server.expense(&token, "e1").await.unwrap()["version"], 1);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_secret_is_its_owners_only() {
+async fn what_is_kept_is_its_owners_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    drop(ServerProcess::start(&data, &[]));
+    let server = ServerProcess::start(&data, &[]);
     let mode = |path: &str| fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("jwt-secret"), mode(".")), (0o600, 0o700));
+    assert_eq!(mode("."), 0o700);
+    for file in ["jwt-secret", "server.sqlite", "server.sqlite-wal", "server.sqlite-shm"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+    drop(server);
     assert_eq!(fs::read_to_string(data.join("jwt-secret")).unwrap().len(), 64);
 }
 

@@ -33,7 +33,7 @@ const IDLE_READERS: usize = 4;
 
 /// The store, and the list of members, in one SQLite file. `synchronous=FULL`: what was answered survives a power failure.
 ///
-/// Must be used within a Tokio runtime. Dropping it finishes what waits and closes the file.
+/// Must be used within a Tokio runtime. Dropping it finishes what waits and closes the file, which then holds everything by itself.
 pub struct SqliteStore {
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
@@ -119,6 +119,8 @@ impl Readers {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.jobs = None;
+        // Whoever closes the file last copies the log back into it, and a reader cannot.
+        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {

@@ -111,6 +111,18 @@ async fn row_31_a_full_disk_refuses_writes_keeps_reads_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_store_that_has_ended_leaves_all_in_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.run(write("acme", 1, "a", json!(1))).await.unwrap();
+    assert!(store.record(&member("acme"), &key("a")).await.unwrap().is_some(), "a reader stays open");
+    drop(store);
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["server.sqlite"]);
+}
+
+#[tokio::test]
 async fn what_was_answered_is_flushed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());

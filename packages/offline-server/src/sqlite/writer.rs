@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use offline_protocol::Verdict;
@@ -23,6 +24,9 @@ const MAX_GROUP: usize = 64;
 
 /// How many batches may wait before further ones wait to be let in.
 const QUEUE: usize = 256;
+
+/// How long the end waits for those who still read.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -78,6 +82,14 @@ impl Writer {
                 tracing::error!("the database could not be flushed to the disk: the store is closed");
                 return;
             }
+        }
+        // While somebody reads yet, closing alone would leave the log as it is. When it cannot be copied back now, the next start finds it.
+        let copied = self
+            .connection
+            .busy_timeout(LAST_WAIT)
+            .and_then(|()| self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        if let Err(error) = copied {
+            tracing::warn!(%error, "the log of the database stays beside its file");
         }
     }
 
