@@ -56,12 +56,12 @@ pub(crate) fn restore(on_postgres: bool, data: &Path, from: &Path) -> Result<(),
     }
     let copy = folder.restored();
     let failed = |source| StartError::Data { folder: folder.path().to_owned(), source };
-    let _ = fs::remove_file(&copy);
+    remove(&copy);
     let mut target = private_file(&copy).map_err(failed)?;
     io::copy(&mut source, &mut target).map_err(failed)?;
     drop(target);
     if let Err(error) = SqliteStore::restore(&copy) {
-        let _ = fs::remove_file(&copy);
+        remove(&copy);
         return Err(error.into());
     }
     File::open(&copy).and_then(|file| file.sync_all()).map_err(failed)?;
@@ -69,6 +69,15 @@ pub(crate) fn restore(on_postgres: bool, data: &Path, from: &Path) -> Result<(),
     flush_folder(&folder.database()).map_err(failed)?;
     println!("erp-server: restored into {}; clients get everything anew", folder.path().display());
     Ok(())
+}
+
+/// Removes a database with what SQLite puts beside it: the copy of one that was in use has it made anew.
+fn remove(database: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = database.as_os_str().to_owned();
+        file.push(suffix);
+        let _ = fs::remove_file(file);
+    }
 }
 
 /// Gives the database another lineage.

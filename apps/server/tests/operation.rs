@@ -95,6 +95,10 @@ async fn a_restore_takes_a_backup_and_an_empty_folder_and_nothing_else() {
     drop(ServerProcess::start(&data, &[]));
     assert_eq!(run(&["backup", "--to", text(&copy), "--data", text(&data)]).0, Some(0));
     let restore = |from: &Path, data: &Path| run(&["restore", "--from", text(from), "--data", text(data)]);
+    // The file of a server that was killed: what it had not yet copied into it lies beside it.
+    let half = folder.path().join("half");
+    drop(ServerProcess::start(&half, &[]));
+    let half = half.join("server.sqlite");
     let before = fs::read(data.join("server.sqlite")).unwrap();
     let (code, said) = restore(&copy, &data);
     assert!(code == Some(1) && said.contains("is not empty"), "{said}");
@@ -110,6 +114,8 @@ async fn a_restore_takes_a_backup_and_an_empty_folder_and_nothing_else() {
         assert_eq!((code, said.lines().count()), (Some(1), 1), "{name}: {said}");
         assert!(!empty.join("server.sqlite").exists(), "{name}");
     }
+    let (code, said) = restore(&half, &empty);
+    assert!(code == Some(1) && said.contains("not a backup"), "{said}");
     assert_eq!(restore(&folder.path().join("missing"), &empty).0, Some(1));
     let server = ServerProcess::start(&data, &[]);
     let (code, said) = restore(&copy, &data);

@@ -14,7 +14,9 @@ use super::{
 /// Why a file cannot be restored from.
 #[derive(Debug, thiserror::Error)]
 enum BadBackup {
-    #[error("the file is not a backup of this database: it has no schema")]
+    #[error(
+        "the file is not a backup of this database: it has no schema (server.sqlite alone is none while a server runs or after it was killed)"
+    )]
     NoSchema,
     #[error("the file is damaged")]
     Damaged,
