@@ -314,9 +314,10 @@ impl Write {
             && ready.command.expected.is_some()
             && !matches!(ready.prepared.policy(), ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven)
         {
-            return Err(
-                invalid_request("This write does not look at versions, so If-Match cannot be kept").into()
-            );
+            return Err(invalid_request(
+                "This write does not look at versions, so it takes no If-Match and no If-None-Match",
+            )
+            .into());
         }
         let outcome = run(server, membership.clone(), vec![item]).await?.pop();
         Ok(outcome.map_or(Verdict::Retry { after_ms: 0 }, |outcome| outcome.verdict))

@@ -81,15 +81,19 @@ fn unquote(text: &str) -> Option<String> {
 const MAX_TAGS: usize = 8;
 
 /// The versions of which `If-Match` asks for one, none of them when nothing that it lists can be a version; `None` when it asks for none at all,
-/// as `*` does. A weak tag and one that this server never gave match nothing (RFC 9110, 13.1.1). A condition that no command can keep is refused,
-/// because a write must not happen when it is false (13.2.1).
+/// as `*` does. A weak tag and one that this server never gave match nothing (RFC 9110, 13.1.1). `If-None-Match: *` asks that there is no record
+/// yet, whose version is 0. A condition that no command can keep is refused, because a write must not happen when it is false (13.2.1).
 pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<Version>>, Problem> {
-    if headers.contains_key(header::IF_NONE_MATCH) {
+    let values = |name| headers.get_all(name).iter().map(|line| line.as_bytes()).collect::<Vec<_>>();
+    let (lines, others) = (values(header::IF_MATCH), values(header::IF_NONE_MATCH));
+    if lines.is_empty() && matches!(others[..], [line] if line.trim_ascii() == b"*") {
+        return Ok(Some(vec![Version::FIRST]));
+    }
+    if !others.is_empty() {
         return Err(invalid_request(
-            "A write takes no If-None-Match: a creation never overwrites, and an update names its version by If-Match",
+            "If-None-Match can only be * and without If-Match: an update names its version by If-Match",
         ));
     }
-    let lines: Vec<_> = headers.get_all(header::IF_MATCH).iter().map(|line| line.as_bytes()).collect();
     if lines.is_empty() || matches!(lines[..], [line] if line.trim_ascii() == b"*") {
         return Ok(None);
     }

@@ -247,7 +247,7 @@ async fn row_08_single_if_match_is_a_list_and_a_weak_or_foreign_tag_matches_noth
 async fn row_08_single_a_condition_that_no_command_can_keep_is_refused_and_never_ignored() {
     let server = TestServer::start().await;
     server.post_expense("e1", "k1").send().await.unwrap();
-    for tag in ["*", "\"1\"", "\"9\"", "W/\"1\"", "nonsense"] {
+    for tag in ["*", "\"1\"", "\"9\"", "W/\"1\"", "*, \"1\"", "nonsense"] {
         let update = server.write(Method::PATCH, "/expenses/e1", "k2", &json!({ "amountMinor": 1 }));
         let update = update.header("if-match", "\"1\"").header("if-none-match", tag);
         assert_problem(update.send().await.unwrap(), 400, "invalid-request").await;
@@ -259,6 +259,30 @@ async fn row_08_single_a_condition_that_no_command_can_keep_is_refused_and_never
     let submit = server.write(Method::POST, "/expenses/e1/submit", "k4", &json!({}));
     let submit = submit.header("if-unmodified-since", "Mon, 01 Jan 2001 00:00:00 GMT").send().await.unwrap();
     assert_eq!((submit.status().as_u16(), submit.headers().get("last-modified")), (200, None));
+}
+
+#[tokio::test]
+async fn row_08_single_if_none_match_asks_that_there_is_no_record_yet() {
+    let server = TestServer::start().await;
+    let product =
+        json!({ "productId": "p1", "sku": "L", "name": "Lamp", "unit": "piece", "taxRateBp": 1900 });
+    server.send_one(&server.command("PRODUCT_CREATE_V1", product)).await;
+    let count = |movement: &str, key: &str| {
+        let payload = json!({ "movementId": movement, "productId": "p1", "location": "shop", "counted": 7 });
+        server.write(Method::POST, "/stock-counts", key, &payload)
+    };
+    assert_problem(count("m1", "k1").send().await.unwrap(), 428, "version-required").await;
+    for replayed in [false, true] {
+        let first = count("m1", "k1").header("if-none-match", "*").send().await.unwrap();
+        assert_eq!(head(&first), (201, replayed, Some("\"1\""), Some("/workspaces/acme/stock-counts/m1")));
+    }
+    let conflict = count("m2", "k2").header("if-none-match", "*").send().await.unwrap();
+    let problem = assert_problem(conflict, 412, "version-conflict").await;
+    assert_eq!((&problem["serverVersion"], &problem["serverSnapshot"]["quantity"]), (&json!(1), &json!(7)));
+    // What is to be changed and is not there cannot be changed.
+    let update = server.write(Method::PATCH, "/expenses/e1", "k3", &json!({ "amountMinor": 1 }));
+    let update = update.header("if-none-match", "*").send().await.unwrap();
+    assert_problem(update, 404, "record-not-found").await;
 }
 
 #[tokio::test]
