@@ -8,7 +8,10 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
 };
 use offline_domain::Registry;
-use offline_protocol::{Command, Limits, RecordId, Retention, Timestamp, UserId, Verdict, WorkspaceId};
+use offline_protocol::{
+    Command, CommandType, Fingerprint, Limits, RecordId, Retention, Timestamp, UserId, Verdict, Version,
+    WorkspaceId,
+};
 use serde_json::Value;
 
 use crate::{
@@ -74,7 +77,8 @@ fn headers(text: &str) {
         let sent: Vec<_> = headers.get_all("if-match").iter().map(HeaderValue::as_bytes).collect();
         let sent = String::from_utf8_lossy(&sent.join(&b',')).into_owned();
         let tags: Vec<_> = versions.iter().map(|version| format!("\"{version}\"")).collect();
-        assert!(tags.iter().all(|tag| sent.contains(tag)));
+        let none_yet = versions == [Version::FIRST] && headers.contains_key("if-none-match");
+        assert!(none_yet || tags.iter().all(|tag| sent.contains(tag)));
     }
     let now = Timestamp::from_millis(7);
     assert!(
@@ -98,7 +102,11 @@ fn parameters(text: &str) {
 fn payload(text: &str) {
     let body = Bytes::copy_from_slice(text.as_bytes());
     let Ok(mut payload) = http::payload(&body, &Limits::default()) else { return };
-    assert!(text.is_empty() || serde_json::from_str::<Value>(text).is_ok_and(|value| value == payload));
+    // The same by RFC 8785: a whole number may have been written as a fraction.
+    let write = CommandType::new("A_V1").expect("BUG: a type");
+    let canonical = |value: &Value| Fingerprint::of(&write, value, None);
+    let same = |value: Value| canonical(&value) == canonical(&payload);
+    assert!(text.is_empty() || serde_json::from_str(text).is_ok_and(same));
     let id = RecordId::new("a").expect("BUG: an id");
     if http::put_id(&mut payload, "id", &id).is_ok() {
         assert!(!payload.is_object() || payload["id"] == "a");

@@ -142,9 +142,16 @@ pub(crate) async fn discard(mut body: Body) {
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let json = |kind: &str| kind.trim().eq_ignore_ascii_case("application/json");
-    let stated = only(headers, &header::CONTENT_TYPE)?.and_then(|value| value.split(';').next());
-    if stated.is_some_and(json) { Ok(()) } else { Err(unsupported("The body must be application/json")) }
+    let mut parts = only(headers, &header::CONTENT_TYPE)?.unwrap_or_default().split(';').map(str::trim);
+    if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+        return Err(unsupported("The body must be application/json"));
+    }
+    // JSON has none but UTF-8 (RFC 8259, 8.1). Who names another one means other texts than would be read.
+    let other = |part: &str| {
+        let charset = part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+        charset.is_some_and(|(_, charset)| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+    };
+    if parts.any(other) { Err(unsupported("The body must be in UTF-8")) } else { Ok(()) }
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use offline_protocol::{Limits, RecordKey, RecordSnapshot, Timestamp, UserId, Verdict, WorkspaceId};
 use offline_server::{KEY_WAIT, Membership, Page, PageQuery, Store, StoreError, Work};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::support::{TestServer, assert_problem, body, expense_payload};
@@ -370,11 +370,56 @@ async fn row_29_single_what_is_not_the_json_we_know_is_400_or_415() {
     assert_problem(huge, 422, "invalid-payload").await;
     let post = server.client.post(format!("{}/workspaces/acme/expenses", server.url));
     let post = post.bearer_auth(server.token("ana", "acme")).header("idempotency-key", "k1");
-    let typed =
-        post.try_clone().unwrap().header("content-type", "text/plain").body(payload).send().await.unwrap();
+    let typed = post
+        .try_clone()
+        .unwrap()
+        .header("content-type", "text/plain")
+        .body(payload.clone())
+        .send()
+        .await
+        .unwrap();
     assert_problem(typed, 415, "unsupported-media-type").await;
-    assert_problem(post.send().await.unwrap(), 415, "unsupported-media-type").await;
+    let in_charset = |charset: &str| {
+        let typed =
+            post.try_clone().unwrap().header("content-type", format!("application/json; charset={charset}"));
+        typed.body(payload.clone())
+    };
+    for charset in ["iso-8859-1", "utf-16", "\"us-ascii\"", "utf-8; charset=utf-16"] {
+        let refused = in_charset(charset).send().await.unwrap();
+        assert_problem(refused, 415, "unsupported-media-type").await;
+    }
+    assert_problem(post.try_clone().unwrap().send().await.unwrap(), 415, "unsupported-media-type").await;
     assert_eq!(server.count("receipt").await, 0);
+    for (charset, replayed) in [("utf-8", false), ("\"UTF-8\"", true)] {
+        let answer = in_charset(charset).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed")),
+            (201, replayed)
+        );
+    }
+}
+
+#[tokio::test]
+async fn row_02_single_a_whole_number_may_be_written_as_a_fraction_and_is_the_same_content() {
+    let server = TestServer::start().await;
+    let payload = expense_payload("e1").to_string();
+    for (number, replayed) in [("4990.0", false), ("4.99e3", true), ("4990", true)] {
+        let body = payload.replace("4990", number);
+        let answer = server.post_expense("e1", "k1").body(body).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed")),
+            (201, replayed)
+        );
+    }
+    let half = server.post_expense("e2", "k2").body(payload.replace("4990", "4990.5")).send().await.unwrap();
+    assert_problem(half, 422, "invalid-payload").await;
+    let mut create = server.create("e3");
+    create["payload"]["amountMinor"] = json!(4990.0);
+    create["seq"] = json!(3.0);
+    assert_eq!(server.send_one(&create).await["status"], "applied");
+    let stored: Value =
+        body(server.get(&server.token("ana", "acme"), "/workspaces/acme/expenses/e3").await).await;
+    assert_eq!(stored["data"]["amountMinor"].to_string(), "4990");
 }
 
 #[tokio::test]
