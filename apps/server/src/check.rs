@@ -1,6 +1,12 @@
 //! Whether a server could start with these options. Nothing is made, changed or locked.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::Arc,
+};
 
 use offline_server::{PostgresStore, Schema, SqliteStore, SystemClock};
 
@@ -20,6 +26,7 @@ pub(crate) async fn check(options: &Options) -> Result<(), StartError> {
     if options.dev && !options.listen.ip().is_loopback() {
         return Err(StartError::DevInPublic(options.listen));
     }
+    [Some(options.listen), options.metrics_listen].into_iter().flatten().try_for_each(check_address)?;
     check_folder(&options.data)
         .map_err(|source| StartError::Data { folder: options.data.clone(), source })?;
     let secret = || Ok(kept_secret(&options.data)?.unwrap_or_else(|| SECRET_TO_COME.to_owned()));
@@ -27,8 +34,10 @@ pub(crate) async fn check(options: &Options) -> Result<(), StartError> {
     let _ = web::fallback(options.web_folder().as_deref())?;
     let database = match &options.database_url {
         Some(url) => tell("PostgreSQL", PostgresStore::schema(url).await?),
-        None if database_of(&options.data).is_file() => {
-            tell("SQLite", SqliteStore::schema(&database_of(&options.data))?)
+        None if database_of(&options.data).exists() => {
+            let file = database_of(&options.data);
+            check_file(&file).map_err(|source| StartError::File { file: file.clone(), source })?;
+            tell("SQLite", SqliteStore::schema(&file)?)
         }
         None => "SQLite, to be made at the start".to_owned(),
     };
@@ -39,14 +48,34 @@ pub(crate) async fn check(options: &Options) -> Result<(), StartError> {
     Ok(())
 }
 
-/// A folder, or something that a folder can be made in.
+/// A folder that can be written to, or something that one can be made in.
 fn check_folder(folder: &Path) -> io::Result<()> {
-    let nearest = folder.ancestors().find(|ancestor| ancestor.exists());
-    if nearest.is_none_or(|nearest| nearest.is_dir()) {
-        Ok(())
-    } else {
-        Err(io::ErrorKind::NotADirectory.into())
-    }
+    let here = |path: &&Path| path.as_os_str().is_empty() || path.exists();
+    let nearest = folder.ancestors().find(here).unwrap_or(folder);
+    let nearest = if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest };
+    if nearest.is_dir() { may_write(nearest) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+#[cfg(unix)]
+fn may_write(folder: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, access};
+    Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+#[cfg(not(unix))]
+fn may_write(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A file that can be read and written.
+fn check_file(file: &Path) -> io::Result<()> {
+    File::options().read(true).write(true).open(file).map(drop)
+}
+
+/// An address of this machine. Its port may be in use: most likely by the server that is to be started anew.
+fn check_address(address: SocketAddr) -> Result<(), StartError> {
+    let bound = TcpListener::bind((address.ip(), 0)).map(drop);
+    bound.map_err(|source| StartError::Listen { address, source })
 }
 
 fn tell(name: &str, schema: Schema) -> String {

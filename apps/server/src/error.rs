@@ -70,7 +70,7 @@ pub(crate) enum StartError {
     /// A backup goes into an empty folder.
     #[error("{} is not empty: a backup is restored into an empty data folder", .0.display())]
     NotEmpty(PathBuf),
-    /// The file of a backup cannot be read or written.
+    /// The file of a backup or of the database cannot be read or written.
     #[error("cannot use the file {}: {source}", .file.display())]
     File {
         /// Which file.
@@ -86,9 +86,13 @@ pub(crate) enum StartError {
     Serve(io::Error),
 }
 
+/// An error with all that led to it.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
     }
+    text
 }

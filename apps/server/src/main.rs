@@ -6,6 +6,7 @@ mod data;
 mod database;
 mod dev;
 mod error;
+mod handles;
 mod logs;
 mod openapi;
 mod operate;

@@ -17,7 +17,7 @@ use crate::{
     database::Database,
     dev,
     error::StartError,
-    openapi,
+    handles, openapi,
     tokens::tokens,
     web,
 };
@@ -32,6 +32,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     if options.dev && !options.listen.ip().is_loopback() {
         return Err(StartError::DevInPublic(options.listen));
     }
+    handles::raise_limit(options.streams);
     let folder = DataFolder::open(&options.data)?;
     let tokens = tokens(&options, || folder.secret(), Arc::new(SystemClock)).await?;
     let Database { store, members, log, closed } =

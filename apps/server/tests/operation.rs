@@ -146,6 +146,9 @@ async fn the_configuration_is_looked_at_and_nothing_is_touched() {
     let file = folder.path().join("a file");
     fs::write(&file, "").unwrap();
     for (flags, words) in [
+        (vec!["--listen", "192.0.2.1:80"], "cannot listen on 192.0.2.1:80"),
+        (vec!["--metrics-listen", "192.0.2.1:80"], "cannot listen on 192.0.2.1:80"),
+        (vec!["--database-url", "postgres://ana:hunter2@127.0.0.1:1/x"], "onnection refused"),
         (vec!["--jwt-secret", "short"], "at least 32 bytes"),
         (vec!["--web", "/nowhere"], "no index.html"),
         (vec!["--dev", "--listen", "0.0.0.0:0"], "--dev lets anybody sign in"),
@@ -168,6 +171,51 @@ async fn the_configuration_is_looked_at_and_nothing_is_touched() {
         .unwrap();
     let (code, said) = check(&[]);
     assert!(code == Some(1) && said.contains("written by a newer version"), "{said}");
+    let other = folder.path().join("other");
+    fs::create_dir_all(other.join("server.sqlite")).unwrap();
+    let (code, said) = run(&["--check-config", "--data", text(&other)]);
+    assert!(code == Some(1) && said.contains("cannot use the file") && said.contains("irectory"), "{said}");
+    fs::remove_dir(other.join("server.sqlite")).unwrap();
+    let foreign = rusqlite::Connection::open(other.join("server.sqlite")).unwrap();
+    foreign.execute_batch("CREATE TABLE receipt (paper)").unwrap();
+    for check in [&["--check-config"][..], &["--listen", "127.0.0.1:0"]] {
+        let (code, said) = run(&[check, &["--data", text(&other)]].concat());
+        assert!(
+            code == Some(1) && said.contains("of another program") && said.lines().count() == 1,
+            "{said}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_takes_the_file_handles_that_it_may_have_and_says_when_they_are_too_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut limited = Command::new("sh");
+    limited.args([
+        "-c",
+        "ulimit -S -n 100; ulimit -H -n 600; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_erp-server"),
+    ]);
+    limited.args([
+        "--dev",
+        "--listen",
+        "127.0.0.1:0",
+        "--streams",
+        "101",
+        "--data",
+        text(&folder.path().join("data")),
+    ]);
+    let server = ServerProcess::spawn(limited.stderr(fs::File::create(&log).unwrap()));
+    let token = server.sign_in("ana", "acme").await;
+    let mut streams = Vec::new();
+    for _ in 0..101 {
+        streams.push(server.listen(&token).await);
+    }
+    assert!(server.terminate().success());
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("too few file handles") && log.contains(r#""limit":600,"wanted":601"#), "{log}");
 }
 
 #[tokio::test]

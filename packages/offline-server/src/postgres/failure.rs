@@ -21,7 +21,7 @@ pub(crate) enum Failure {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PgError {
     /// An answer of the server.
-    #[error("PostgreSQL answered with SQLSTATE {0}")]
+    #[error("PostgreSQL answered with SQLSTATE {0}{meaning}", meaning = meaning(.0))]
     Answer(String),
     /// No answer, or none that could be read.
     #[error("{0}")]
@@ -38,12 +38,35 @@ impl PgError {
     pub(crate) fn new(error: &tokio_postgres::Error) -> Self {
         match error.code() {
             Some(code) => Self::Answer(code.code().to_owned()),
-            None => Self::Connection(error.to_string()),
+            None => Self::Connection(match said(error) {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            }),
         }
     }
 
     pub(crate) fn unavailable(self) -> StoreError {
         StoreError::Unavailable(Box::new(self))
+    }
+}
+
+/// Why there was no answer, where that can hold no row: the network's word, or what is wrong with the address.
+fn said(error: &tokio_postgres::Error) -> Option<&(dyn Error + 'static)> {
+    let of_address = ["invalid configuration", "authentication error"].contains(&&*error.to_string());
+    error.source().filter(|cause| of_address || cause.is::<std::io::Error>())
+}
+
+/// What an operator may have to do something about, in words that do not come from the database.
+fn meaning(code: &str) -> &'static str {
+    match code {
+        "25006" => ": it takes no writes",
+        "28000" | "28P01" => ": it does not let this user in, or not with this password",
+        "3D000" => ": it has no database of this name",
+        "42501" => ": this user lacks a right",
+        "53100" => ": its disk is full",
+        "53300" => ": it has too many connections",
+        "57P03" => ": it is starting or ending",
+        _ => "",
     }
 }
 

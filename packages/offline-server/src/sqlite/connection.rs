@@ -53,16 +53,28 @@ fn tune(connection: &Connection) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error).map(drop)
 }
 
-/// Which schema the database has; an error when it is a newer one than this program knows.
+/// Its tables are not ours, so that ours have no place there.
+#[derive(Debug, thiserror::Error)]
+#[error("the file is the database of another program")]
+struct Foreign;
+
+/// Which schema the database has; an error when it is a newer one than this program knows, or another program's.
 pub(crate) fn schema(connection: &Connection) -> Result<Schema, StoreError> {
     let found: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(store_error)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if (0..=known).contains(&found) {
-        Ok(Schema { found, known })
-    } else {
-        Err(StoreError::NewerSchema { found, known })
+    if !(0..=known).contains(&found) {
+        return Err(StoreError::NewerSchema { found, known });
     }
+    let (tables, ours): (i64, i64) = connection
+        .query_row(
+            "SELECT count(*), count(*) FILTER (WHERE name = 'receipt') FROM sqlite_master WHERE type = 'table'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map_err(store_error)?;
+    let made = if found == 0 { tables == 0 } else { ours == 1 };
+    if made { Ok(Schema { found, known }) } else { Err(StoreError::Backend(Box::new(Foreign))) }
 }
 
 /// Brings the schema to `target`; each step is one transaction together with its number.
@@ -129,6 +141,20 @@ mod tests {
         let connection = open_writer(&file).unwrap();
         let role: String = connection.query_row("SELECT role FROM member", [], |row| row.get(0)).unwrap();
         assert_eq!(role, "member");
+    }
+
+    #[test]
+    fn the_database_of_another_program_is_refused_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, version) in [("new", 0), ("old", 3)] {
+            let file = folder.path().join(name);
+            let other = Connection::open(&file).unwrap();
+            other.execute_batch("CREATE TABLE record (a)").unwrap();
+            other.pragma_update(None, "user_version", version).unwrap();
+            let refused = open_writer(&file).unwrap_err();
+            let StoreError::Backend(reason) = refused else { panic!("{refused:?}") };
+            assert_eq!(reason.to_string(), "the file is the database of another program");
+        }
     }
 
     #[test]
