@@ -155,9 +155,13 @@ impl Inner {
             last_error: None,
             conflict: None,
         };
-        let (bytes, limit) = (wire_size(&command), self.config.limits.max_item_bytes as usize);
-        if bytes > limit {
-            return Err(EngineError::TooLarge { bytes, limit });
+        let limit = self.config.limits.max_item_bytes as usize;
+        // To count them it is written.
+        if command.room_on_the_wire() > limit {
+            let bytes = wire_size(&command);
+            if bytes > limit {
+                return Err(EngineError::TooLarge { bytes, limit });
+            }
         }
         Ok(NewCommand { command, chain })
     }
@@ -195,7 +199,7 @@ fn trace_id(uuid: uuid::Uuid) -> TraceId {
 }
 
 /// How many bytes the command takes on the wire.
-pub(super) fn wire_size(command: &OutboxCommand) -> usize {
+fn wire_size(command: &OutboxCommand) -> usize {
     let mut json = Json::default();
     command.on_the_wire(&mut json);
     json.into_text().len()
