@@ -3,6 +3,7 @@
 mod changes;
 mod connection;
 mod operation;
+mod retention;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::{
 
 use self::{
     connection::{open_reader, open_writer},
+    retention::Retained,
     writer::Job,
 };
 
@@ -157,7 +159,10 @@ impl Store for SqliteStore {
         results_before: Timestamp,
         receipts_before: Timestamp,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.alone(move |connection| rows::prune(connection, results_before, receipts_before)))
+        Box::pin(async move {
+            self.prune_receipts(Retained::Nothing, receipts_before).await?;
+            self.prune_receipts(Retained::Verdict, results_before).await
+        })
     }
 }
 

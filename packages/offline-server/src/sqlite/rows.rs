@@ -255,23 +255,6 @@ fn insert_receipt(
     Ok(())
 }
 
-pub(crate) fn prune(
-    connection: &Connection,
-    results_before: Timestamp,
-    receipts_before: Timestamp,
-) -> Result<(), StoreError> {
-    connection
-        .execute("DELETE FROM receipt WHERE received_at < ?1", [receipts_before.as_millis()])
-        .map_err(store_error)?;
-    connection
-        .execute(
-            "UPDATE receipt SET result = NULL WHERE received_at < ?1 AND result IS NOT NULL",
-            [results_before.as_millis()],
-        )
-        .map_err(store_error)?;
-    Ok(())
-}
-
 pub(crate) fn snapshot(
     connection: &Connection,
     membership: &Membership,

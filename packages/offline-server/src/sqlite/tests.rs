@@ -123,6 +123,35 @@ async fn a_store_that_has_ended_leaves_all_in_one_file() {
 }
 
 #[tokio::test]
+async fn of_more_receipts_than_go_at_once_all_the_old_ones_go_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store
+        .alone(|connection| {
+            let insert = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) \
+                INSERT INTO receipt SELECT 'acme', 'ana', 'key-' || i, 'command-' || i, x'00', 'rejected', '{}', '1', i % 3 FROM n";
+            connection.execute_batch(insert).unwrap();
+            Ok(())
+        })
+        .await
+        .unwrap();
+    store.prune(Timestamp::from_millis(2), Timestamp::from_millis(1)).await.unwrap();
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let counted = Arc::clone(&left);
+    store
+        .alone(move |connection| {
+            let count = "SELECT received_at, count(*), count(result) FROM receipt GROUP BY 1 ORDER BY 1";
+            let mut statement = connection.prepare(count).unwrap();
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            *counted.lock().unwrap() = rows.map(Result::unwrap).collect::<Vec<(i64, i64, i64)>>();
+            Ok(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(*left.lock().unwrap(), [(1, 2000, 0), (2, 2000, 2000)]);
+}
+
+#[tokio::test]
 async fn what_was_answered_is_flushed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
