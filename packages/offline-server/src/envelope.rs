@@ -83,12 +83,11 @@ pub(crate) fn read_batch(
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = Envelope(limits.max_items as usize).deserialize(&mut reader);
     let items = read.and_then(|items| reader.end().map(|()| items)).map_err(|error| {
-        let detail = if error.is_data() {
-            "The body must be an object with the one field commands, a list"
+        if error.is_data() {
+            invalid_request("The body must be an object with the one field commands, a list")
         } else {
-            "The body must be JSON"
-        };
-        invalid_request(detail)
+            not_json(&error)
+        }
     })?;
     if items.len() > limits.max_items as usize {
         let detail = format!("at most {} commands", limits.max_items);
@@ -98,6 +97,12 @@ pub(crate) fn read_batch(
     }
     let read = |raw: &&RawValue| read_one(raw.get(), limits, registry, workspace);
     items.iter().map(read).collect()
+}
+
+/// Says where a body ceases to be JSON in UTF-8, and nothing of what stands there.
+pub(crate) fn not_json(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    invalid_request(&format!("The body must be JSON in UTF-8, and is not at line {line}, column {column}"))
 }
 
 pub(crate) fn invalid_request(detail: &str) -> Problem {

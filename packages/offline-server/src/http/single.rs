@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Membership,
-    envelope::invalid_request,
+    envelope::{invalid_request, not_json},
     json::{JsonError, read_item},
 };
 
@@ -163,8 +163,7 @@ pub(crate) fn payload(body: &Bytes, limits: &Limits) -> Result<Value, Problem> {
         return Err(Problem::new(ProblemCode::CommandTooLarge, 413, "The command is too large")
             .with_detail(format!("at most {} bytes", limits.max_item_bytes)));
     }
-    let raw: &RawValue =
-        serde_json::from_slice(body).map_err(|_| invalid_request("The body must be JSON"))?;
+    let raw: &RawValue = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     read_item(raw.get()).map_err(|error| match error {
         JsonError::Structure => {
             invalid_request("The body has a key twice in one object, or is nested too deeply")

@@ -364,8 +364,9 @@ async fn row_29_single_what_is_not_the_json_we_know_is_400_or_415() {
         assert_problem(response, 400, "invalid-request").await;
     }
     let invalid =
-        server.post_expense("e1", "k1").body(b"{\"currency\":\"\xff\"}".to_vec()).send().await.unwrap();
-    assert_problem(invalid, 400, "invalid-request").await;
+        server.post_expense("e1", "k1").body(b"{\n\"currency\":\"\xff\"}".to_vec()).send().await.unwrap();
+    let problem = assert_problem(invalid, 400, "invalid-request").await;
+    assert_eq!(problem["detail"], "The body must be JSON in UTF-8, and is not at line 2, column 13");
     let huge = server.post_expense("e1", "k1").body(payload.replace("4990", "1e999")).send().await.unwrap();
     assert_problem(huge, 422, "invalid-payload").await;
     let post = server.client.post(format!("{}/workspaces/acme/expenses", server.url));
