@@ -21,7 +21,7 @@ use axum::{
     Router,
     extract::Request,
     http::{HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn, map_response},
+    middleware::{Next, from_fn, map_request, map_response},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -124,6 +124,7 @@ pub fn with_protocol(router: Router) -> Router {
     let worth_it = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES));
     router
         .layer(compression.compress_when(worth_it))
+        .layer(map_request(accept_plain))
         .layer(CatchPanicLayer::custom(|_| internal().into_response()))
         .layer(map_response(stamp))
 }
@@ -139,6 +140,25 @@ async fn method_not_allowed() -> ProblemResponse {
 
 pub(crate) fn internal() -> ProblemResponse {
     Problem::new(ProblemCode::Internal, 500, "The server failed").into()
+}
+
+/// Answers are written as they are for one who accepts no coding that we have, whatever he says about that, as they are JSON whatever he says
+/// about types. The compression would make a 406 of an answer, when the request has already been carried out.
+async fn accept_plain(mut request: Request) -> Request {
+    let refuses = |accepted: &&str| {
+        let (coding, weight) = accepted.split_once(';').unwrap_or((accepted, ""));
+        let weight = weight.trim().trim_start_matches(['q', 'Q']).trim_start_matches('=');
+        let plain = ["*", "identity"].iter().any(|plain| coding.trim().eq_ignore_ascii_case(plain));
+        plain && weight.parse() == Ok(0.0_f32)
+    };
+    let lines = request.headers().get_all(header::ACCEPT_ENCODING).iter();
+    let text = lines.filter_map(|line| line.to_str().ok()).collect::<Vec<_>>().join(",");
+    if text.split(',').any(|accepted| refuses(&accepted)) {
+        let others = text.split(',').filter(|accepted| !refuses(accepted)).collect::<Vec<_>>().join(",");
+        let others = HeaderValue::try_from(others).expect("BUG: a part of a header is one");
+        request.headers_mut().insert(header::ACCEPT_ENCODING, others);
+    }
+    request
 }
 
 async fn stamp(mut response: Response) -> Response {

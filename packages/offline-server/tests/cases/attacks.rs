@@ -237,6 +237,31 @@ async fn large_answers_are_compressed_when_the_client_understands_it() {
     assert!(response.bytes().await.unwrap().len() < 2000);
 }
 
+#[tokio::test]
+async fn a_write_is_answered_as_what_it_was_whatever_coding_its_sender_accepts() {
+    let server = TestServer::start().await;
+    for (number, accepted) in
+        ["identity;q=0", "br, *;q=0", "IDENTITY ; Q=0.000", "*;q=0", "", "br"].into_iter().enumerate()
+    {
+        let id = format!("e{number}");
+        let answer = server.post_expense(&id, &id).header("accept-encoding", accepted).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 201, "{accepted:?}");
+        assert!(!answer.headers().contains_key("content-encoding"));
+    }
+    let creates: Vec<_> = (10..50).map(|number| server.create(&format!("e{number}"))).collect();
+    server.send(&creates).await;
+    let get = server.client.get(format!("{}/workspaces/acme/expenses", server.url));
+    let get = get.bearer_auth(server.token("ana", "acme"));
+    for (accepted, coding) in
+        [("gzip, identity;q=0", Some("gzip")), ("gzip, *;q=0", Some("gzip")), ("br, *;q=0", None)]
+    {
+        let answer = get.try_clone().unwrap().header("accept-encoding", accepted).send().await.unwrap();
+        let given =
+            answer.headers().get("content-encoding").map(|coding| coding.to_str().unwrap().to_owned());
+        assert_eq!((answer.status().as_u16(), given.as_deref()), (200, coding), "{accepted:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
