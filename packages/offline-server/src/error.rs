@@ -4,7 +4,7 @@ use std::error::Error;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk is full or the database read-only or busy: the same call may succeed later.
-    #[error("the store takes no writes now")]
+    #[error("the store is not available now")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// The store failed; the same call will probably fail again.
     #[error("the store failed")]

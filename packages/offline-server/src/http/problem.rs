@@ -84,9 +84,13 @@ impl From<StoreError> for ProblemResponse {
         let source = std::error::Error::source(&error).map(ToString::to_string);
         match error {
             StoreError::Unavailable(_) => {
-                tracing::warn!(%error, source, "the storage takes no writes");
-                Problem::new(ProblemCode::StorageUnavailable, 503, "The server's storage takes no writes now")
-                    .into()
+                tracing::warn!(%error, source, "the storage is not available");
+                Problem::new(
+                    ProblemCode::StorageUnavailable,
+                    503,
+                    "The server's storage is not available now",
+                )
+                .into()
             }
             StoreError::OutcomeUnknown(_) => {
                 tracing::warn!(%error, source, "the answer to a commit was lost");
