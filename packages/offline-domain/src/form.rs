@@ -90,12 +90,12 @@ impl<'a> Place<'a> {
         self.of_type(Value::as_str, "must be a string")
     }
 
-    /// A checked text. `stand_in` passes the check.
-    pub fn checked<T>(&self, check: fn(&str) -> Option<T>, stand_in: &str) -> T {
+    /// A checked text; `must_be` says what passes the check. `stand_in` does.
+    pub fn checked<T>(&self, check: fn(&str) -> Option<T>, must_be: &str, stand_in: &str) -> T {
         let text = self.text().unwrap_or(stand_in);
         check(text)
             .or_else(|| {
-                self.fail("invalid", "is not valid");
+                self.fail("invalid", must_be);
                 check(stand_in)
             })
             .unwrap_or_else(|| unreachable!("BUG: the stand-in passes the check"))
@@ -194,7 +194,7 @@ macro_rules! names {
     ($($name:ident),*) => {$(
         impl Form for $name {
             fn read(place: Place<'_>) -> Self {
-                place.checked(Self::of, "x")
+                place.checked(Self::of, Self::MUST_BE, "x")
             }
 
             fn to_json(&self) -> Value {

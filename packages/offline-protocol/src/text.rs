@@ -13,6 +13,9 @@ macro_rules! text_type {
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {
+            /// What is said of a field that holds no such text.
+            pub const MUST_BE: &str = concat!("must be ", $rule);
+
             #[doc = concat!("Checks `text`: ", $rule, ".")]
             pub fn new(text: impl AsRef<str>) -> Result<Self, $crate::ValueError> {
                 Self::of(text.as_ref()).ok_or($crate::ValueError::Text { what: $what, rule: $rule })
