@@ -88,7 +88,7 @@ fn if_match(policy: Option<ConflictPolicy>) -> Option<Value> {
         ConflictPolicy::CheckedWhenGiven => (false, json!({ "anyOf": [version, { "const": "*" }] })),
         ConflictPolicy::CreateOnly | ConflictPolicy::Commutes | ConflictPolicy::LastWriteWins => return None,
     };
-    let about = "The version that the author saw, as ETag gave it.";
+    let about = "The version that the author saw, as ETag gave it. Where there is no record yet, If-None-Match: * in its place.";
     Some(parameter("If-Match", "header", required, about, &schema))
 }
 
