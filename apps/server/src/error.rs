@@ -57,7 +57,7 @@ pub(crate) enum StartError {
     #[error("{} holds no index.html: build the web app first", .0.display())]
     NoWebApp(PathBuf),
     /// The database cannot be opened.
-    #[error("cannot open the database: {}", chain(.0))]
+    #[error("cannot open the database: {}", with_cause(.0))]
     Store(#[from] StoreError),
     /// SQLite's operations do not fit PostgreSQL.
     #[error(
@@ -84,6 +84,14 @@ pub(crate) enum StartError {
     /// The listener failed while serving.
     #[error("the server failed: {0}")]
     Serve(io::Error),
+}
+
+/// A failure of the store with what the database says; what is behind that says the same again.
+pub(crate) fn with_cause(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 /// An error with all that led to it.

@@ -16,7 +16,7 @@ use crate::{
     data::DataFolder,
     database::Database,
     dev,
-    error::StartError,
+    error::{StartError, with_cause},
     handles, openapi,
     tokens::tokens,
     web,
@@ -192,7 +192,8 @@ async fn prune_daily(store: Arc<dyn Store>, log: Arc<dyn ChangeLog>, retention: 
     loop {
         days.tick().await;
         if let Err(error) = prune(&*store, &*log, retention, cursor_days).await {
-            tracing::warn!(%error, "old receipts and changes could not be dropped; tomorrow again");
+            let error = with_cause(&error);
+            tracing::warn!(error, "old receipts and changes could not be dropped; tomorrow again");
         }
     }
 }

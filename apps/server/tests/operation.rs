@@ -171,6 +171,9 @@ async fn the_configuration_is_looked_at_and_nothing_is_touched() {
         .unwrap();
     let (code, said) = check(&[]);
     assert!(code == Some(1) && said.contains("written by a newer version"), "{said}");
+    fs::write(data.join("server.sqlite"), "no database at all".repeat(500)).unwrap();
+    let (_, said) = check(&[]);
+    assert_eq!(said, "erp-server: cannot open the database: the store failed: file is not a database\n");
     let other = folder.path().join("other");
     fs::create_dir_all(other.join("server.sqlite")).unwrap();
     let (code, said) = run(&["--check-config", "--data", text(&other)]);
