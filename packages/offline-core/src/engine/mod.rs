@@ -1,6 +1,7 @@
 //! The engine of one partition in one tab or process: it enqueues, shows and resolves, and one of them flushes.
 
 mod enqueue;
+mod group;
 mod look;
 mod notices;
 mod resolve;
@@ -32,7 +33,7 @@ use crate::{
     Clock, Connectivity, Election, EngineError, Ids, LeaseStore, NetworkMonitor, Notice, OutboxStore,
     RetryPolicy, Signal, SyncStatus, Transport,
 };
-use enqueue::GroupCommit;
+use group::GroupCommit;
 use notices::Notices;
 use state::Shared;
 
