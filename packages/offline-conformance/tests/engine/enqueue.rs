@@ -1,9 +1,17 @@
 //! Into the outbox.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
 
-use futures_util::future::join_all;
-use offline_core::{EngineError, EnqueueRequest};
+use futures_util::{
+    future::join_all,
+    poll,
+    stream::{FuturesUnordered, StreamExt},
+};
+use offline_core::{Clock, EngineError, EnqueueRequest};
 use offline_protocol::CommandId;
 use serde_json::{Value, json};
 
@@ -71,6 +79,56 @@ fn a_transaction_of_several_goes_on_in_its_order_when_the_one_who_writes_it_goes
     });
     assert!(seqs.is_sorted(), "{seqs:?}");
     assert_eq!(tab.appends.load(Ordering::Relaxed), 3, "nothing is written twice");
+}
+
+#[test]
+fn who_comes_when_a_transaction_is_over_begins_the_next_one() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let (engine, clock) = (tab.engine.clone(), rig.world.clock().clone());
+    let appends = Arc::clone(&tab.appends);
+    let seqs = rig.world.run(async move {
+        let enqueue = |name: &str| {
+            Box::pin(engine.enqueue(EnqueueRequest::new("THING_CREATE_V1", thing_create(name, name))))
+        };
+        let (mut first, mut second, mut third) = (enqueue("first"), enqueue("second"), enqueue("third"));
+        assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
+        clock.sleep(Duration::from_millis(2)).await;
+        assert_eq!(appends.load(Ordering::Relaxed), 1, "nobody has looked");
+        assert!(poll!(&mut third).is_pending());
+        assert_eq!(appends.load(Ordering::Relaxed), 2, "the second and the third");
+        let Poll::Ready(first) = poll!(&mut first) else { panic!("the first has its answer") };
+        let all = [first, second.await, third.await];
+        all.map(|enqueued| enqueued.unwrap().seq.get())
+    });
+    assert_eq!(seqs, [1, 2, 3]);
+    assert_eq!(tab.appends.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn who_looks_after_a_transaction_and_goes_away_leaves_it_to_another() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    let engine = tab.engine.clone();
+    let stored = rig.world.run(async move {
+        let enqueue = |name: &str| {
+            let request = EnqueueRequest::new("THING_CREATE_V1", thing_create(name, name));
+            let engine = engine.clone();
+            async move { engine.enqueue(request).await }
+        };
+        // Whoever is not woken is not polled again.
+        let mut stay: FuturesUnordered<_> = ["first", "second", "third"].map(enqueue).into_iter().collect();
+        let mut goes = Box::pin(enqueue("fourth"));
+        assert!(poll!(stay.next()).is_pending() && poll!(&mut goes).is_pending());
+        drop(goes);
+        let mut stored = 0;
+        while let Some(enqueued) = stay.next().await {
+            enqueued.unwrap();
+            stored += 1;
+        }
+        stored
+    });
+    assert_eq!(stored, 3);
 }
 
 #[test]

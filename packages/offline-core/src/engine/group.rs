@@ -16,7 +16,8 @@ type Answer = Result<Appended, StoreError>;
 /// How many commands are written in one transaction: their answers all come at once, and a page has to stay awake.
 const GROUP: usize = 1024;
 
-/// Lets concurrent enqueues share a transaction: whoever gets the turn writes what has gathered meanwhile, for all.
+/// Lets concurrent enqueues share transactions. Whoever comes looks whether the write under way is over. If it is, he begins the next one with what has
+/// gathered meanwhile, for all, and hands out the answers after that: so the store works while others are still on their way to it.
 #[derive(Default)]
 pub(super) struct GroupCommit {
     state: Mutex<Group>,
@@ -27,17 +28,45 @@ pub(super) struct GroupCommit {
 struct Group {
     /// Whether somebody has the turn.
     taken: bool,
-    /// A write whose future was dropped; the next turn begins with it.
-    unfinished: Option<Write>,
+    /// The write under way, unless he who has the turn holds it.
+    write: Option<Write>,
     /// What is to be written, in the order of the calls.
     waiting: Vec<Arc<Waiting>>,
+}
+
+impl Group {
+    /// Takes out what is to be written next.
+    fn gathered(&mut self) -> Vec<Arc<Waiting>> {
+        let rest = self.waiting.split_off(self.waiting.len().min(GROUP));
+        std::mem::replace(&mut self.waiting, rest)
+    }
+
+    /// One of those without an answer, to look after the write; of those in it, if there are any left.
+    fn somebody(&self) -> Option<Waker> {
+        let members = self.write.iter().flat_map(|write| &write.members);
+        members.chain(&self.waiting).find_map(|waiting| waiting.place().waker.take())
+    }
 }
 
 /// One transaction with commands of several callers. It is none of theirs alone, so that it goes on when one of them goes away.
 struct Write {
     members: Vec<Arc<Waiting>>,
-    is_over: bool,
-    answers: BoxFuture<'static, Result<Vec<Appended>, StoreError>>,
+    store: BoxFuture<'static, Answers>,
+    answers: Option<Answers>,
+}
+
+type Answers = Result<Vec<Appended>, StoreError>;
+
+impl Write {
+    /// Goes on with it. Unless it is over, the store wakes who has called this last.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        if self.answers.is_none()
+            && let Poll::Ready(answers) = self.store.as_mut().poll(context)
+        {
+            self.answers = Some(answers);
+        }
+        self.answers.is_some()
+    }
 }
 
 /// The turn; dropping it gives it on.
@@ -50,26 +79,13 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.group.state();
         state.taken = false;
-        // The next one is to write before others do anything with their answers.
-        let mut awake = state.waiting.clone();
-        match self.write.take() {
-            Some(mut write) if write.is_over => awake.append(&mut write.members),
-            Some(write) => state.unfinished = Some(write),
-            None => {}
-        }
-        if let Some(write) = &state.unfinished {
-            awake.extend_from_slice(&write.members);
-        }
-        #[cfg(planted)]
-        if offline_protocol::planted::is(offline_protocol::planted::Bug::WriteBegunAgain) {
-            let dropped = state.unfinished.take();
-            state.waiting.extend(dropped.into_iter().flat_map(|write| write.members));
-        }
+        state.write = self.write.take();
+        let is_idle = state.write.is_none();
         drop(state);
-        for waiting in awake {
-            waiting.wake();
+        if is_idle {
+            self.group.wake_somebody();
+            self.group.bell.ring();
         }
-        self.group.bell.ring();
     }
 }
 
@@ -79,13 +95,21 @@ impl GroupCommit {
     }
 
     fn try_turn(&self) -> Option<Turn<'_>> {
-        let taken = std::mem::replace(&mut self.state().taken, true);
-        (!taken).then(|| Turn { group: self, write: None })
+        let mut state = self.state();
+        let taken = std::mem::replace(&mut state.taken, true);
+        (!taken).then(|| Turn { group: self, write: state.write.take() })
     }
 
-    /// Waits for the turn; until it is dropped nothing is appended.
+    /// Waits for the turn while nothing is being written; until it is dropped nothing is appended.
     pub(super) async fn turn(&self) -> Turn<'_> {
-        self.bell.until(|| self.try_turn()).await
+        self.bell.until(|| self.try_turn().filter(|turn| turn.write.is_none())).await
+    }
+
+    fn wake_somebody(&self) {
+        let waker = self.state().somebody();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 
@@ -108,27 +132,29 @@ impl Waiting {
     fn place(&self) -> MutexGuard<'_, Place> {
         self.place.lock().expect("BUG: no code that holds this lock panics")
     }
+}
 
-    fn wake(&self) {
-        let waker = self.place().waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
+/// A caller's place among those who wait.
+struct Seat<'a> {
+    group: &'a GroupCommit,
+    waiting: Arc<Waiting>,
+    has_answer: bool,
+}
 
-    /// The answer, or the turn.
-    fn answer_or_turn<'a>(
-        &self,
-        group: &'a GroupCommit,
-        context: &Context<'_>,
-    ) -> Poll<Result<Answer, Turn<'a>>> {
-        let mut place = self.place();
-        if let Some(answer) = place.answer.take() {
-            return Poll::Ready(Ok(answer));
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if self.has_answer {
+            return;
         }
-        place.waker = Some(context.waker().clone());
-        drop(place);
-        group.try_turn().map_or(Poll::Pending, |turn| Poll::Ready(Err(turn)))
+        #[cfg(planted)]
+        if offline_protocol::planted::is(offline_protocol::planted::Bug::WriteBegunAgain) {
+            let mut state = self.group.state();
+            let dropped = state.write.take();
+            state.waiting.extend(dropped.into_iter().flat_map(|write| write.members));
+        }
+        // He may be the one whom the store would have woken.
+        self.waiting.place().waker = None;
+        self.group.wake_somebody();
     }
 }
 
@@ -138,44 +164,47 @@ impl Inner {
         let place = Mutex::new(Place { new: Some(new), ..Place::default() });
         let waiting = Arc::new(Waiting { command_id, durability, place });
         self.group.state().waiting.push(Arc::clone(&waiting));
+        let mut seat = Seat { group: &self.group, waiting, has_answer: false };
         #[cfg(planted)]
         if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
-            && self.group.state().taken
+            && self.group.state().write.is_some()
         {
             return Ok(Appended { seq: offline_protocol::Seq::FIRST, expected: None, duplicate: false });
         }
+        let answer = poll_fn(|context| self.poll_append(&seat.waiting, context)).await;
+        seat.has_answer = true;
+        answer
+    }
+
+    /// The answer, when it is there; else looks after the write under way.
+    fn poll_append(&self, waiting: &Waiting, context: &mut Context<'_>) -> Poll<Answer> {
         loop {
-            match poll_fn(|context| waiting.answer_or_turn(&self.group, context)).await {
-                Ok(answer) => return answer,
-                Err(turn) => self.write_group(turn).await,
+            let mut place = waiting.place();
+            if let Some(answer) = place.answer.take() {
+                return Poll::Ready(answer);
             }
+            place.waker = Some(context.waker().clone());
+            drop(place);
+            let Some(mut turn) = self.group.try_turn() else { return Poll::Pending };
+            if turn.write.is_none() {
+                turn.write = self.begin_write(context);
+            }
+            let over = turn.write.take_if(|write| write.is_over(context));
+            let Some(over) = over else { return Poll::Pending };
+            turn.write = self.begin_write(context);
+            self.hand_out(over);
+            drop(turn);
+            // Who has his answer does not look after the next write.
+            self.group.wake_somebody();
         }
     }
 
-    async fn write_group(&self, mut turn: Turn<'_>) {
-        let unfinished = self.group.state().unfinished.take();
-        let write = turn.write.insert(unfinished.unwrap_or_else(|| self.begin_write()));
-        let mut answers = write.answers.as_mut().await;
-        write.is_over = true;
-        let ids: Vec<CommandId> = write.members.iter().map(|waiting| waiting.command_id).collect();
-        if answers.as_ref().is_ok_and(|appended| appended.len() != ids.len()) {
-            answers = Err(StoreError::backend("the store answered for other commands"));
+    /// Begins to write what has gathered, if anything has.
+    fn begin_write(&self, context: &mut Context<'_>) -> Option<Write> {
+        let members = self.group.state().gathered();
+        if members.is_empty() {
+            return None;
         }
-        if let Ok(appended) = &answers {
-            let new = appended.iter().filter(|appended| !appended.duplicate).count() as u64;
-            self.tell_appended(&ids, new);
-            self.rouse(Signal::Enqueued);
-        }
-        for (place, waiting) in write.members.iter().enumerate() {
-            let answer = answers.as_ref().map(|appended| appended[place]).map_err(StoreError::clone);
-            waiting.place().answer = Some(answer);
-        }
-    }
-
-    fn begin_write(&self) -> Write {
-        let waiting = &mut self.group.state().waiting;
-        let rest = waiting.split_off(waiting.len().min(GROUP));
-        let members = std::mem::replace(waiting, rest);
         let mut durability = Durability::default();
         let mut commands = Vec::with_capacity(members.len());
         for waiting in &members {
@@ -187,7 +216,32 @@ impl Inner {
             commands.extend(place.new.take());
         }
         let outbox = Arc::clone(&self.ports.outbox);
-        let answers = Box::pin(async move { outbox.append(commands, durability).await });
-        Write { members, is_over: false, answers }
+        let store = Box::pin(async move { outbox.append(commands, durability).await });
+        let mut write = Write { members, store, answers: None };
+        write.is_over(context);
+        Some(write)
+    }
+
+    /// Tells of a write that is over, and wakes all who are in it.
+    fn hand_out(&self, Write { members, answers, .. }: Write) {
+        let mut answers = answers.expect("BUG: a write that is over has its answers");
+        let ids: Vec<CommandId> = members.iter().map(|waiting| waiting.command_id).collect();
+        if answers.as_ref().is_ok_and(|appended| appended.len() != ids.len()) {
+            answers = Err(StoreError::backend("the store answered for other commands"));
+        }
+        if let Ok(appended) = &answers {
+            let new = appended.iter().filter(|appended| !appended.duplicate).count() as u64;
+            self.tell_appended(&ids, new);
+            self.rouse(Signal::Enqueued);
+        }
+        for (index, waiting) in members.iter().enumerate() {
+            let mut place = waiting.place();
+            place.answer = Some(answers.as_ref().map(|appended| appended[index]).map_err(StoreError::clone));
+            let waker = place.waker.take();
+            drop(place);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
     }
 }
