@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     CommandId, Conflict, ConflictReason, Expected, FieldError, Part, Problem, RecordKey, RecordVersion,
-    Timestamp, joined,
+    Timestamp,
 };
 
 /// A type that is written as serde writes it.
@@ -26,6 +26,11 @@ pub trait ToJson {
 pub struct Json(String);
 
 impl Json {
+    /// Nothing yet, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
     /// What is written so far.
     pub fn into_text(self) -> String {
         self.0
@@ -93,6 +98,9 @@ impl Json {
         self.0.push('"');
         let mut plain = 0;
         for (at, byte) in text.bytes().enumerate() {
+            if byte >= b' ' && byte != b'"' && byte != b'\\' {
+                continue;
+            }
             let short = match byte {
                 b'"' | b'\\' => byte,
                 b'\n' => b'n',
@@ -100,8 +108,7 @@ impl Json {
                 b'\t' => b't',
                 8 => b'b',
                 12 => b'f',
-                0..32 => b'u',
-                _ => continue,
+                _ => b'u',
             };
             // Both ends stand beside ASCII, so no character is cut.
             self.0.push_str(&text[plain..at]);
@@ -284,13 +291,17 @@ macro_rules! to_json {
 
 impl ToJson for CommandId {
     fn write(&self, json: &mut Json) {
-        json.plain(&joined![self]);
+        json.0.push('"');
+        self.add_to(&mut json.0);
+        json.0.push('"');
     }
 }
 
 impl ToJson for Timestamp {
     fn write(&self, json: &mut Json) {
-        json.plain(&joined![self]);
+        json.0.push('"');
+        self.add_to(&mut json.0);
+        json.0.push('"');
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use offline_core::{Appended, NewCommand, OutboxCommand, OutboxQuery, Status, StoreError, store_rules};
-use offline_protocol::{CommandId, RecordKey, Seq, ToJson, from_json};
+use offline_protocol::{CommandId, Json, RecordKey, Seq, ToJson, from_json};
 use rusqlite::{Row, params};
 
 use super::{
@@ -28,7 +28,9 @@ fn append_one(transaction: &mut Transaction<'_>, new: &mut NewCommand) -> Result
     let command = &mut new.command;
     command.seq = transaction.next_seq()?;
     command.expected = expected;
-    let body = command.to_text();
+    let mut json = Json::with_capacity(command.payload.as_str().len() + 1024);
+    command.write(&mut json);
+    let body = json.into_text();
     // It may be appended once more, after this transaction was rolled back.
     command.expected = given;
     let id = &command.command_id;
@@ -159,7 +161,9 @@ pub(super) fn put(
     command: &OutboxCommand,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE outbox SET status = ?2, body = ?3 WHERE seq = ?1";
-    let body = command.to_text();
+    let mut json = Json::with_capacity(command.payload.as_str().len() + 1024);
+    command.write(&mut json);
+    let body = json.into_text();
     transaction.execute(sql, params![signed(command.seq.get()), command.status.as_str(), body])?;
     transaction.partition.edits += 1;
     transaction.went(before)?;
