@@ -8,8 +8,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::Db
 use crate::error::store_error;
 
 /// The schema's history. A step that was ever shipped never changes; new ones are added at the end.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_partition.sql"), include_str!("migrations/0002_settled_stay.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_partition.sql"),
+    include_str!("migrations/0002_settled_stay.sql"),
+    include_str!("migrations/0003_status_is_compared.sql"),
+];
 
 /// As many statements stay prepared as there are; with fewer, each use would read its text again.
 const STATEMENTS: usize = 64;

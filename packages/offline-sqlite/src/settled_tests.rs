@@ -205,8 +205,17 @@ async fn a_damaged_entry_of_the_first_schema_is_said_and_keeps_nothing_from_bein
 
 #[tokio::test]
 async fn what_a_program_with_the_second_schema_left_is_all_there_and_goes_on() {
+    goes_on(include_str!("../golden/schema-2.sql")).await;
+}
+
+#[tokio::test]
+async fn what_a_program_with_the_third_schema_left_is_all_there_and_goes_on() {
+    goes_on(include_str!("../golden/schema-3.sql")).await;
+}
+
+async fn goes_on(left: &str) {
     let folder = TempDir::new().unwrap();
-    raw(folder.path()).execute_batch(include_str!("../golden/schema-2.sql")).unwrap();
+    raw(folder.path()).execute_batch(left).unwrap();
     let store = open(folder.path());
     assert_eq!(store.counts().await.unwrap(), Counts { pending: 1, in_flight: 1, failed: 1, conflict: 1 });
     let journal = latest(&store, 10).await;

@@ -81,13 +81,31 @@ async fn a_damaged_row_is_said_and_stays() {
 }
 
 #[tokio::test]
+async fn no_row_has_a_status_that_is_not_one_and_to_see_that_builds_no_table() {
+    let folder = TempDir::new().unwrap();
+    open(folder.path()).append(commands([1]), Durability::Strict).await.unwrap();
+    let database = raw(folder.path());
+    for status in ["FAILED", "CONFLICT", "PENDING"] {
+        database.execute("UPDATE outbox SET status = ?1", [status]).unwrap();
+    }
+    for status in ["IN_FLIGHT", "SUCCEEDED", "pending", ""] {
+        database.execute("UPDATE outbox SET status = ?1", [status]).unwrap_err();
+    }
+    let sql = "EXPLAIN INSERT INTO outbox (seq, command_id, status, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (command_id) DO NOTHING";
+    let mut statement = database.prepare(sql).unwrap();
+    let steps: Vec<String> =
+        statement.query_map([(); 4].map(|()| 0), |row| row.get(1)).unwrap().map(Result::unwrap).collect();
+    assert!(steps.iter().any(|step| step == "Insert") && !steps.iter().any(|step| step == "OpenEphemeral"));
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     open(folder.path()).append(commands([1]), Durability::Strict).await.unwrap();
     raw(folder.path()).pragma_update(None, "user_version", 99).unwrap();
     let refused = open_as(folder.path(), "device").map(drop);
-    assert!(matches!(refused, Err(StoreError::TooNew { found: 99, known: 2 })), "{refused:?}");
-    raw(folder.path()).pragma_update(None, "user_version", 2).unwrap();
+    assert!(matches!(refused, Err(StoreError::TooNew { found: 99, known: 3 })), "{refused:?}");
+    raw(folder.path()).pragma_update(None, "user_version", 3).unwrap();
     assert_eq!(open(folder.path()).counts().await.unwrap().pending, 1);
 }
 
