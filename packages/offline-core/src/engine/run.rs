@@ -229,11 +229,12 @@ impl<'a> Runner<'a> {
         let before = self.inner.verdict();
         let (mut exchange, mut result, mut found) = (self.inner.ports.transport.send(batch), None, None);
         self.with_heartbeat(&mut |context| {
-            let is_over = result.is_some() || keep(exchange.as_mut().poll(context), &mut result);
+            // First, so that the store is at work meanwhile.
             if let Some(Poll::Ready(look)) = ahead.as_mut().map(|look| look.as_mut().poll(context)) {
                 // A store that fails now fails again at the next step; there it is dealt with.
                 (ahead, found) = (None, look.ok());
             }
+            let is_over = result.is_some() || keep(exchange.as_mut().poll(context), &mut result);
             // The store does one thing at a time: a settlement would have to wait for the look.
             is_over && ahead.is_none()
         })
