@@ -132,6 +132,26 @@ fn who_looks_after_a_transaction_and_goes_away_leaves_it_to_another() {
 }
 
 #[test]
+fn a_command_that_nobody_waits_for_any_more_is_sent_and_counted() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    rig.sync(&tab);
+    rig.server.always(Some(Fault::Offline));
+    let engine = tab.engine.clone();
+    rig.world.run(async move {
+        let request = EnqueueRequest::new("THING_CREATE_V1", thing_create("given-up", "given up"));
+        let mut given_up = Box::pin(engine.enqueue(request));
+        assert!(poll!(&mut given_up).is_pending());
+    });
+    rig.advance(1);
+    assert_eq!(tab.engine.status().counts.pending, 1, "it is stored");
+    rig.server.always(None);
+    rig.advance(60);
+    assert_eq!(tab.engine.status().counts.pending, 0);
+    assert_eq!(rig.server.effects(&acme()).len(), 1);
+}
+
+#[test]
 fn nonsense_is_refused_with_a_code_and_nothing_is_stored() {
     let mut rig = Rig::new();
     let (tab, _) = rig.device();

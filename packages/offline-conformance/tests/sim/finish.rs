@@ -16,9 +16,11 @@ pub(crate) fn finish(world: &mut World, chaos: &mut Chaos) {
     (0..world.devices.len()).for_each(|place| world.sign_in(place));
     wait(world, 10 * MINUTE_MS);
     each(world, drained);
+    answered(world);
     if world.shared.dice.percent(50) {
         tidy_up(world);
     }
+    answered(world);
     // A day without any client; what is still under way comes to the server meanwhile.
     for number in 0..world.tabs.len() {
         world.crash(number);
@@ -44,6 +46,12 @@ pub(crate) fn check_all(world: &mut World) {
     if !world.shared.has_failed() {
         send_everything_again(world);
     }
+}
+
+/// Whatever a person has asked of a tab that lives is answered.
+fn answered(world: &World) {
+    let waiting = world.shared.unanswered();
+    world.shared.check(waiting == 0, || format!("I4: {waiting} calls of living tabs were never answered"));
 }
 
 fn wait(world: &mut World, span_ms: i64) {
@@ -88,6 +96,12 @@ fn drained(world: &World, place: Place) {
     };
     let kept = world.devices[place].disk.counts();
     world.shared.check(kept == counts, || format!("I4: p{place} counts {kept:?} and holds {counts:?}"));
+    for tab in world.tabs_of(place).iter().filter_map(|number| world.tabs[*number].as_ref()) {
+        let status = tab.engine.status();
+        world.shared.check(!status.leader || status.counts == counts, || {
+            format!("I4: the tab that flushes for p{place} shows {:?} of {counts:?}", status.counts)
+        });
+    }
 }
 
 /// A person sends all that is parked again, then gives up what is parked still: then nothing is left.
@@ -120,8 +134,9 @@ fn tidy_up(world: &mut World) {
 fn resolve(world: &World, place: Place, id: CommandId, again: bool) {
     let Some(number) = world.tabs_of(place).into_iter().next() else { return };
     let Some(tab) = &world.tabs[number] else { return };
-    let engine = tab.engine.clone();
+    let (engine, asked) = (tab.engine.clone(), world.shared.asks());
     world.shared.queue.spawn(Owner::Tab(number), async move {
+        let _asked = asked;
         let _ = match again {
             true => engine.retry_with_latest(id, None).await,
             false => engine.discard(id, Some(Dependants::Discard)).await.map(drop),

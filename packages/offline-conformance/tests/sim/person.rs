@@ -134,7 +134,9 @@ impl World {
         // One that names others looks for them first, and is overtaken meanwhile.
         let named = !request.depends_on.is_empty() || matches!(request.expected, Some(Expected::After(_)));
         let patience = if shared.dice.percent(4) { shared.dice.between(1, 6) } else { usize::MAX };
+        let asked = shared.asks();
         self.shared.queue.spawn(Owner::Tab(number), async move {
+            let _asked = asked;
             if !named {
                 shared.model().places[place].called(number, &trace);
             }
@@ -179,8 +181,9 @@ impl World {
         let Some(command) = dice.pick(any.as_ref().unwrap_or(&parked)).cloned() else { return };
         let (engine, id) = (tab.engine.clone(), command.command_id);
         let edited = dice.percent(40).then(|| self.edited(&command).into());
-        let choice = dice.below(10);
+        let (choice, asked) = (dice.below(10), self.shared.asks());
         self.shared.queue.spawn(Owner::Tab(number), async move {
+            let _asked = asked;
             // Whatever it says: what it did is checked at the store.
             let _ = match choice {
                 0..=5 => engine.retry_with_latest(id, edited).await,
@@ -276,7 +279,9 @@ impl World {
     pub(crate) fn log_out(&self, number: usize) {
         let Some(tab) = &self.tabs[number] else { return };
         let (engine, shared, place) = (tab.engine.clone(), Arc::clone(&self.shared), tab.place);
+        let asked = shared.asks();
         self.shared.queue.spawn(Owner::Tab(number), async move {
+            let _asked = asked;
             match engine.wipe(Unsynced::Keep).await {
                 Ok(()) | Err(EngineError::Unsynced { .. } | EngineError::Store(_)) => {}
                 Err(error) => shared.fail(|| format!("a wipe of p{place} fails: {error}")),

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use offline_conformance::{fakes::VirtualClock, samples::at};
@@ -24,6 +24,17 @@ pub(crate) struct Shared {
     failure: Mutex<Option<String>>,
     /// The named point at which a program is to die next.
     armed: Mutex<Option<&'static str>>,
+    /// What people have asked of living tabs and is not answered yet.
+    asked: Arc<AtomicUsize>,
+}
+
+/// Somebody waits for an answer, until this is dropped: with the answer, or with the tab.
+pub(crate) struct Asked(Arc<AtomicUsize>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -41,6 +52,7 @@ impl Shared {
             has_failed: AtomicBool::new(false),
             failure: Mutex::default(),
             armed: Mutex::default(),
+            asked: Arc::default(),
         })
     }
 
@@ -88,6 +100,17 @@ impl Shared {
 
     pub(crate) fn failure(&self) -> Option<String> {
         locked(&self.failure).clone()
+    }
+
+    /// Somebody asks something of a tab and waits for the answer.
+    pub(crate) fn asks(&self) -> Asked {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Asked(Arc::clone(&self.asked))
+    }
+
+    /// How many still wait for an answer.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// The next program that comes to the point of this name dies there.

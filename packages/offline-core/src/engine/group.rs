@@ -100,16 +100,10 @@ impl GroupCommit {
         (!taken).then(|| Turn { group: self, write: state.write.take() })
     }
 
-    /// Waits for the turn while nothing is being written; until it is dropped nothing is appended.
-    pub(super) async fn turn(&self) -> Turn<'_> {
-        self.bell.until(|| self.try_turn().filter(|turn| turn.write.is_none())).await
-    }
-
-    fn wake_somebody(&self) {
+    /// False when there is nobody.
+    fn wake_somebody(&self) -> bool {
         let waker = self.state().somebody();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.map(Waker::wake).is_some()
     }
 }
 
@@ -136,7 +130,7 @@ impl Waiting {
 
 /// A caller's place among those who wait.
 struct Seat<'a> {
-    group: &'a GroupCommit,
+    inner: &'a Inner,
     waiting: Arc<Waiting>,
     has_answer: bool,
 }
@@ -148,13 +142,17 @@ impl Drop for Seat<'_> {
         }
         #[cfg(planted)]
         if offline_protocol::planted::is(offline_protocol::planted::Bug::WriteBegunAgain) {
-            let mut state = self.group.state();
+            let mut state = self.inner.group.state();
             let dropped = state.write.take();
             state.waiting.extend(dropped.into_iter().flat_map(|write| write.members));
         }
         // He may be the one whom the store would have woken.
         self.waiting.place().waker = None;
-        self.group.wake_somebody();
+        if !self.inner.group.wake_somebody() {
+            // Then the runner looks after the write, before it counts.
+            self.inner.shared.mark_counts();
+            self.inner.group.bell.ring();
+        }
     }
 }
 
@@ -164,7 +162,7 @@ impl Inner {
         let place = Mutex::new(Place { new: Some(new), ..Place::default() });
         let waiting = Arc::new(Waiting { command_id, durability, place });
         self.group.state().waiting.push(Arc::clone(&waiting));
-        let mut seat = Seat { group: &self.group, waiting, has_answer: false };
+        let mut seat = Seat { inner: self, waiting, has_answer: false };
         #[cfg(planted)]
         if offline_protocol::planted::is(offline_protocol::planted::Bug::GroupCommitEarly)
             && self.group.state().write.is_some()
@@ -197,6 +195,20 @@ impl Inner {
             // Who has his answer does not look after the next write.
             self.group.wake_somebody();
         }
+    }
+
+    /// Waits for the turn while nothing is being written; until it is dropped nothing is appended. A write that nobody waits for any more is looked after.
+    pub(super) fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
+        Box::pin(poll_fn(|context| {
+            self.group.bell.hear(context);
+            let Some(mut turn) = self.group.try_turn() else { return Poll::Pending };
+            let waits = |waiting: &Arc<Waiting>| waiting.place().waker.is_some();
+            let is_over = |write: &mut Write| !write.members.iter().any(waits) && write.is_over(context);
+            if let Some(over) = turn.write.take_if(is_over) {
+                self.hand_out(over);
+            }
+            if turn.write.is_none() { Poll::Ready(turn) } else { Poll::Pending }
+        }))
     }
 
     /// Begins to write what has gathered, if anything has.

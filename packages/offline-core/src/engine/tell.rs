@@ -1,6 +1,6 @@
 //! What an engine says of itself, to its host and to the other engines of its partition.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use offline_protocol::CommandId;
 
@@ -9,6 +9,9 @@ use crate::{
     BoxFuture, Connectivity, EngineEvent, EventKind, NetworkVerdict, Notice, Signal, SyncStatus,
     TransportError, plan::observed,
 };
+
+/// How long until counts that could not be read are read again.
+const UNCOUNTED: Duration = Duration::from_secs(5);
 
 impl Inner {
     pub(super) fn rouse(&self, signal: Signal) {
@@ -83,20 +86,23 @@ impl Inner {
     /// Keeps the counts in the status true, off the path of enqueues and flushes.
     pub(super) async fn publish_counts(&self) {
         loop {
-            self.refresh_counts().await;
-            self.shared.counts_changed().await;
+            if self.refresh_counts().await {
+                self.shared.counts_changed().await;
+            } else {
+                self.ports.clock.sleep(UNCOUNTED).await;
+            }
         }
     }
 
-    pub(super) fn refresh_counts(&self) -> BoxFuture<'_, ()> {
+    /// False when the store cannot be read: then the old counts stay.
+    pub(super) fn refresh_counts(&self) -> BoxFuture<'_, bool> {
         Box::pin(async move {
-            // A store that cannot be read shows itself on the next write; the old counts stay until then.
             // No append of this engine is under way meanwhile, so that one that follows may add to what was read.
-            let _turn = self.group.turn().await;
-            if let Ok(counts) = self.ports.outbox.counts().await {
-                self.counted.store(true, Ordering::Release);
-                self.update_status(&mut |status| status.counts = counts);
-            }
+            let _turn = self.turn().await;
+            let Ok(counts) = self.ports.outbox.counts().await else { return false };
+            self.counted.store(true, Ordering::Release);
+            self.update_status(&mut |status| status.counts = counts);
+            true
         })
     }
 }
