@@ -206,8 +206,10 @@ async fn prune(
 ) -> Result<(), StoreError> {
     let now = SystemClock.now().since(Timestamp::EPOCH);
     let before = |age: Duration| Timestamp::EPOCH.plus(now.saturating_sub(age));
-    store.prune(before(DAY * retention.receipt_days), before(DAY * retention.key_days + KEY_MARGIN)).await?;
-    log.prune_log(before(DAY * cursor_days)).await
+    let receipts = store
+        .prune(before(DAY * retention.receipt_days), before(DAY * retention.key_days + KEY_MARGIN))
+        .await;
+    log.prune_log(before(DAY * cursor_days)).await.and(receipts)
 }
 
 #[cfg(test)]

@@ -119,19 +119,27 @@ impl ChangeLog for PostgresStore {
 
     fn prune_log(&self, before: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
+            let mut failed = None;
             for workspace in self.workspaces().await? {
-                let id = workspace.as_str();
-                self.write(&workspace, NOTE_PRUNED, &[&id, &before.as_millis()]).await?;
-                while let Some(until) = self.next_to_drop(&workspace).await? {
-                    self.write(&workspace, DROP, &[&id, &until]).await?;
+                if let Err(error) = self.prune_changes(&workspace, before).await {
+                    self.go_on_after(&workspace, error, &mut failed).await?;
                 }
             }
-            Ok(())
+            failed.map_or(Ok(()), Err)
         })
     }
 }
 
 impl PostgresStore {
+    async fn prune_changes(&self, workspace: &WorkspaceId, before: Timestamp) -> Result<(), StoreError> {
+        let id = workspace.as_str();
+        self.write(workspace, NOTE_PRUNED, &[&id, &before.as_millis()]).await?;
+        while let Some(until) = self.next_to_drop(workspace).await? {
+            self.write(workspace, DROP, &[&id, &until]).await?;
+        }
+        Ok(())
+    }
+
     /// Up to where the next part of what is to go reaches.
     async fn next_to_drop(&self, workspace: &WorkspaceId) -> Result<Option<i64>, StoreError> {
         let id = workspace.as_str();

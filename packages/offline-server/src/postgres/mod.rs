@@ -11,6 +11,7 @@ mod known;
 mod members;
 mod migrate;
 mod notices;
+mod retention;
 mod rows;
 mod scoped;
 
@@ -22,7 +23,7 @@ use tokio_postgres::{Config, Row, config::SslMode, types::ToSql};
 
 use crate::{CursorKey, Hub, Membership, Page, PageQuery, Schema, Store, StoreError, Work};
 
-use self::{connection::Connections, group::Groups, notices::Notices};
+use self::{connection::Connections, group::Groups, notices::Notices, retention::Ages};
 
 /// After how long without a word the other side is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -127,31 +128,31 @@ impl Store for PostgresStore {
         results_before: Timestamp,
         receipts_before: Timestamp,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
+        let before = Ages { results: results_before, receipts: receipts_before };
         Box::pin(async move {
+            let mut failed = None;
             for workspace in self.workspaces().await? {
-                self.prune_one(&workspace, results_before, receipts_before).await?;
+                if let Err(error) = self.prune_receipts(&workspace, before).await {
+                    self.go_on_after(&workspace, error, &mut failed).await?;
+                }
             }
-            Ok(())
+            failed.map_or(Ok(()), Err)
         })
     }
 }
 
 impl PostgresStore {
-    async fn prune_one(
+    /// What fails in one workspace holds up no other, and is told at the end; a database that cannot be asked ends it all.
+    async fn go_on_after(
         &self,
         workspace: &WorkspaceId,
-        results_before: Timestamp,
-        receipts_before: Timestamp,
+        error: StoreError,
+        failed: &mut Option<StoreError>,
     ) -> Result<(), StoreError> {
-        let drop_old = "DELETE FROM offline.receipt WHERE workspace_id = $1 AND received_at < $2";
-        let thin_out = "UPDATE offline.receipt SET result = NULL \
-            WHERE workspace_id = $1 AND received_at < $2 AND result IS NOT NULL";
-        let id = workspace.as_str();
-        for (sql, before) in [(drop_old, receipts_before.as_millis()), (thin_out, results_before.as_millis())]
-        {
-            self.write(workspace, sql, &[&id, &before]).await?;
-        }
-        Ok(())
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::warn!(workspaceId = %workspace, %error, source, "what is old could not be dropped in one workspace");
+        failed.get_or_insert(error);
+        self.connections.with(|client| async move { Ok(client.batch_execute("SELECT").await?) }).await
     }
 
     /// Those that were ever written to.

@@ -3,4 +3,5 @@
 mod faults;
 mod notices;
 mod proxy;
+mod retention;
 mod schema;
