@@ -10,14 +10,15 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
     routing::any,
 };
+use offline_protocol::PROTOCOL_HEADER;
 use offline_server::not_found;
 use tower::ServiceExt as _;
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::error::StartError;
 
-/// Paths that belong to the API: what does not exist there is a problem in JSON, never the app's page.
-const API: [&str; 3] = ["/sync", "/workspaces", "/dev"];
+/// Paths that belong to programs: what does not exist there is a problem in JSON, never the app's page.
+const API: [&str; 7] = ["sync", "workspaces", "dev", "metrics", "healthz", "readyz", "openapi.json"];
 
 /// The app loads nothing from elsewhere, and runs WebAssembly.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
@@ -54,23 +55,40 @@ async fn not_built(request: Request) -> Response {
 
 async fn serve(State(web): State<Arc<Web>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    let is_api = API
-        .iter()
-        .any(|api| path.strip_prefix(api).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    if is_api || ![Method::GET, Method::HEAD].contains(request.method()) {
-        return not_found().await.into_response();
+    if ![Method::GET, Method::HEAD].contains(request.method()) || is_api(&path) {
+        return nothing().await;
     }
     let page = head_of(&request);
     let Ok(response) = web.files.clone().oneshot(request).await;
     if response.status() != StatusCode::NOT_FOUND {
         return finish(response.map(Body::new), cache_of(&path));
     }
-    // A missing file is missing; any other address is one of the app's.
-    if path.rsplit('/').next().is_some_and(|last| last.contains('.')) {
-        return not_found().await.into_response();
+    // A missing file is missing; any other address is one of the app's, for whoever reads pages.
+    if asks_for_data(page.headers()) || path.rsplit('/').next().is_some_and(|last| last.contains('.')) {
+        return nothing().await;
     }
     let Ok(response) = web.page.clone().oneshot(page).await;
     finish(response.map(Body::new), "no-cache")
+}
+
+/// Not kept by anybody: at the same address others may find a page, or a file soon.
+async fn nothing() -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], not_found().await).into_response()
+}
+
+/// A base address that ends in a slash puts two of them before a path.
+fn is_api(path: &str) -> bool {
+    path.split('/').find(|part| !part.is_empty()).is_some_and(|first| API.contains(&first))
+}
+
+/// Browsers name HTML whenever they open an address, with whatever a proxy adds.
+fn asks_for_data(headers: &HeaderMap) -> bool {
+    let names = |what: &str| {
+        let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        accepted.any(|value| value.to_ascii_lowercase().contains(what))
+    };
+    let of_api = headers.contains_key(header::AUTHORIZATION) || headers.contains_key(PROTOCOL_HEADER);
+    !names("html") && (of_api || names("json"))
 }
 
 /// The same request for the page, without its body.

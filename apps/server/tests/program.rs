@@ -456,6 +456,73 @@ async fn the_web_app_is_served_with_its_pages_and_its_caching() {
     }
 }
 
+#[tokio::test]
+async fn beside_the_web_app_what_the_api_does_not_know_is_a_problem_and_no_page() {
+    const NAVIGATION: (&str, &str) =
+        ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+    const APP: (&str, &str) = ("accept", "application/json, application/problem+json");
+    const LIBRARY: (&str, &str) = ("accept", "application/json, text/plain, */*");
+    const TOKEN: (&str, &str) = ("authorization", "Bearer x");
+    const PROTOCOL: (&str, &str) = ("sync-protocol", "1");
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("dist");
+    fs::create_dir(&web).unwrap();
+    fs::write(web.join("index.html"), "<!doctype html><title>ERP</title>").unwrap();
+    let data = folder.path().join("data");
+    let server = ServerProcess::spawn(binary(&data, &["--web", web.to_str().unwrap()]).stderr(Stdio::null()));
+    let get = async |path: &str, headers: &[(&str, &str)]| {
+        let request = server.client.get(format!("{}{path}", server.url));
+        headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
+            .send()
+            .await
+            .unwrap()
+    };
+    let problems: [(&str, &[_]); 17] = [
+        ("/metrics", &[NAVIGATION]),
+        ("/metrics/", &[]),
+        ("/healthz/deep", &[]),
+        ("/readyz/", &[]),
+        ("/openapi.json/", &[]),
+        ("/dev/accounts", &[NAVIGATION]),
+        ("/sync", &[]),
+        ("/sync/nonsense", &[NAVIGATION]),
+        ("//sync/hello", &[]),
+        ("/workspaces/acme/nonsense", &[NAVIGATION]),
+        ("//workspaces/acme/records/expense", &[]),
+        ("/workspace/acme/records/expense", &[TOKEN]),
+        ("/api/sync/hello", &[PROTOCOL]),
+        ("/api/v1", &[APP]),
+        ("/api/v1", &[LIBRARY]),
+        ("/w/acme/expenses", &[APP]),
+        ("/w/acme/expenses", &[LIBRARY, TOKEN]),
+    ];
+    for (path, headers) in problems {
+        let response = get(path, headers).await;
+        assert_eq!(response.status(), 404, "{path} {headers:?}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+        assert_eq!(body(response).await["code"], "not-found", "{path}");
+    }
+    for path in [
+        "/",
+        "/w/acme",
+        "/w/acme/expenses",
+        "/w/acme/invoices/i1",
+        "/w/acme/sync",
+        "/w/acme/sync/0193",
+        "/nonsense",
+    ] {
+        // What opens pages, some of it behind a proxy that signs in; and what says nothing of itself.
+        for headers in [&[NAVIGATION][..], &[NAVIGATION, TOKEN], &[]] {
+            let response = get(path, headers).await;
+            assert_eq!(response.status(), 200, "{path} {headers:?}");
+            assert!(response.text().await.unwrap().contains("<title>ERP"), "{path} {headers:?}");
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn it_idles_below_fifty_megabytes() {
