@@ -103,8 +103,9 @@ impl Transport for HttpTransport {
 
 fn endpoint(address: &str, name: &str) -> Result<Url, HttpError> {
     let mut url = Url::parse(address).map_err(|_| HttpError::Address)?;
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !plain || !matches!(url.scheme(), "http" | "https") {
+    let nobodys = url.username().is_empty() && url.password().is_none();
+    let plain = url.query().is_none() && url.fragment().is_none();
+    if !plain || !nobodys || !matches!(url.scheme(), "http" | "https") {
         return Err(HttpError::Address);
     }
     let mut segments = url.path_segments_mut().map_err(|()| HttpError::Address)?;

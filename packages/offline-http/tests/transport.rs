@@ -372,9 +372,17 @@ async fn without_a_token_nothing_is_sent_and_each_request_asks_anew() {
 #[tokio::test]
 async fn an_address_is_a_plain_url_and_may_have_a_path() {
     let token = || None::<String>;
-    for bad in
-        ["", "erp.example.com", "ftp://erp", "http://", "https://erp?a=b", "https://erp#x", "https://me@erp"]
-    {
+    for bad in [
+        "",
+        "erp.example.com",
+        "ftp://erp",
+        "http://",
+        "https://erp?a=b",
+        "https://erp#x",
+        "https://me@erp",
+        "https://me:secret@erp",
+        "https://:secret@erp",
+    ] {
         let made = HttpTransport::new(bad, token, HttpOptions::default());
         assert!(matches!(made, Err(HttpError::Address)), "{bad:?} was accepted");
     }
