@@ -102,7 +102,8 @@ impl OutboxStore for SqliteStore {
     }
 
     fn list(&self, query: OutboxQuery) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        Box::pin(self.queue.run(Access::Read, move |transaction| outbox::list(transaction, &query)))
+        let found = self.queue.run(Access::Read, move |transaction| outbox::list(transaction, &query));
+        Box::pin(async move { found.await?.read() })
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {

@@ -1,4 +1,7 @@
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+};
 
 use offline_core::{Appended, NewCommand, OutboxCommand, OutboxQuery, Status, StoreError, store_rules};
 use offline_protocol::{CommandId, Json, RecordKey, Seq, ToJson, from_json};
@@ -8,7 +11,10 @@ use super::{
     journal, limit,
     runs::{self, Run},
 };
-use crate::transaction::{Transaction, signed};
+use crate::{
+    memory::Page,
+    transaction::{Transaction, signed},
+};
 
 pub(crate) fn append(
     transaction: &mut Transaction<'_>,
@@ -49,12 +55,42 @@ fn append_one(transaction: &mut Transaction<'_>, new: &mut NewCommand) -> Result
     Ok(Appended { seq: command.seq, expected, duplicate: false })
 }
 
-pub(crate) fn list(
-    transaction: &mut Transaction<'_>,
-    query: &OutboxQuery,
-) -> Result<Vec<OutboxCommand>, StoreError> {
+/// What a list has found.
+pub(crate) enum Found {
+    Commands(Vec<OutboxCommand>),
+    /// The texts of commands, and whether each is in flight.
+    Texts(Vec<(String, bool)>, Arc<Page>),
+}
+
+impl Found {
+    pub(crate) fn read(self) -> Result<Vec<OutboxCommand>, StoreError> {
+        let (texts, page) = match self {
+            Self::Commands(commands) => return Ok(commands),
+            Self::Texts(texts, page) => (texts, page),
+        };
+        let mut commands = Vec::with_capacity(texts.len());
+        for (body, is_flying) in &texts {
+            let mut command = read(body)?;
+            if *is_flying {
+                command.status = Status::InFlight;
+            }
+            commands.push(command);
+        }
+        *page.lock().unwrap_or_else(PoisonError::into_inner) = commands.iter().cloned().map(Some).collect();
+        Ok(commands)
+    }
+}
+
+pub(crate) fn list(transaction: &mut Transaction<'_>, query: &OutboxQuery) -> Result<Found, StoreError> {
     match query {
         OutboxQuery::Seq { after, limit } => after_seq(transaction, *after, *limit),
+        other => commands(transaction, other).map(Found::Commands),
+    }
+}
+
+fn commands(transaction: &Transaction<'_>, query: &OutboxQuery) -> Result<Vec<OutboxCommand>, StoreError> {
+    match query {
+        OutboxQuery::Seq { .. } => Ok(Vec::new()),
         OutboxQuery::Ids(ids) => {
             let ids: BTreeSet<_> = ids.iter().collect();
             let found = ids.into_iter().map(|id| get(transaction, id));
@@ -82,34 +118,41 @@ pub(crate) fn list(
 
 const CORRUPT: StoreError = StoreError::Corrupt { what: "command" };
 
-/// The unsettled ones, from one settled run to the next. Those that are not in flight are remembered.
+/// The unsettled ones, from one settled run to the next. It is remembered where those that are not in flight stand.
 fn after_seq(
     transaction: &mut Transaction<'_>,
     after: Option<Seq>,
     most: usize,
-) -> Result<Vec<OutboxCommand>, StoreError> {
+) -> Result<Found, StoreError> {
     let mut from = after.map_or(1, |after| signed(after.get()) + 1).max(signed(transaction.partition.head));
-    let mut found = Vec::new();
-    while found.len() < most {
+    let flying = runs::flying(transaction)?;
+    let (mut texts, mut grounded) = (Vec::new(), Vec::new());
+    while texts.len() < most {
         if let Some(run) = runs::settled(transaction, from)? {
             from = run.last + 1;
             continue;
         }
         let end = runs::next_settled(transaction, from)?;
-        let sql = "SELECT body FROM outbox WHERE seq >= ?1 AND seq < ?2 ORDER BY seq LIMIT ?3";
-        let params = params![from, end.unwrap_or(i64::MAX), limit(most - found.len())];
-        let bodies: Vec<String> = transaction.rows(sql, params, |row| row.get(0))?;
-        for body in &bodies {
-            found.push(read(body)?);
+        let sql =
+            "SELECT seq, command_id, body FROM outbox WHERE seq >= ?1 AND seq < ?2 ORDER BY seq LIMIT ?3";
+        let params = params![from, end.unwrap_or(i64::MAX), limit(most - texts.len())];
+        let rows: Vec<(i64, CommandId, String)> =
+            transaction.rows(sql, params, |row| Ok((row.get(0)?, command_id(row, 1)?, row.get(2)?)))?;
+        for (seq, id, body) in rows {
+            let is_flying = Run::of(&flying, seq).is_some();
+            if !is_flying {
+                grounded.push((id, texts.len()));
+            }
+            texts.push((body, is_flying));
         }
         match end {
             Some(end) => from = end,
             None => break,
         }
     }
-    let found = mark_flying(transaction, found)?;
-    transaction.memory.keep(transaction.partition.edits, &found);
-    Ok(found)
+    let page = Arc::default();
+    transaction.memory.keep(transaction.partition.edits, &page, grounded.into_iter());
+    Ok(Found::Texts(texts, page))
 }
 
 fn mark_flying(
@@ -118,7 +161,7 @@ fn mark_flying(
 ) -> Result<Vec<OutboxCommand>, StoreError> {
     let flying = runs::flying(transaction)?;
     for command in &mut commands {
-        if Run::of(&flying, command.seq).is_some() {
+        if Run::of(&flying, signed(command.seq.get())).is_some() {
             command.status = Status::InFlight;
         }
     }
@@ -231,11 +274,11 @@ fn last_on(transaction: &Transaction<'_>, key: &RecordKey) -> Result<Option<Comm
 
 /// The command of a seq.
 pub(super) fn id_of(transaction: &Transaction<'_>, seq: i64) -> Result<Option<CommandId>, StoreError> {
-    transaction.row("SELECT command_id FROM outbox WHERE seq = ?1", [seq], command_id)
+    transaction.row("SELECT command_id FROM outbox WHERE seq = ?1", [seq], |row| command_id(row, 0))
 }
 
-fn command_id(row: &Row<'_>) -> rusqlite::Result<CommandId> {
-    let bytes: [u8; 16] = row.get(0)?;
+fn command_id(row: &Row<'_>, column: usize) -> rusqlite::Result<CommandId> {
+    let bytes: [u8; 16] = row.get(column)?;
     Ok(CommandId::from_uuid(uuid::Uuid::from_bytes(bytes)))
 }
 
