@@ -1,19 +1,12 @@
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashMap;
 
-use offline_core::OutboxCommand;
+use offline_core::{OutboxCommand, Status};
 use offline_protocol::CommandId;
 
-use crate::{tables::runs::Run, transaction::signed};
+use crate::tables::runs::Run;
 
 /// How many commands are remembered at most, of those that were looked through and of those in flight: some batches.
 const MOST: usize = 2048;
-
-/// Commands that were read together, once whoever has asked for them has made them out of their texts: on his thread, so that the writer's has
-/// time for others.
-pub(crate) type Page = Mutex<Vec<Option<OutboxCommand>>>;
 
 /// The commands that were read last and those in flight, so that a flight need not read and parse again what was looked through for it.
 ///
@@ -22,8 +15,7 @@ pub(crate) type Page = Mutex<Vec<Option<OutboxCommand>>>;
 #[derive(Default)]
 pub(crate) struct Memory {
     edits: u64,
-    /// Where the commands stand in what was read.
-    read: HashMap<CommandId, (Arc<Page>, usize)>,
+    read: HashMap<CommandId, OutboxCommand>,
     flying: HashMap<CommandId, OutboxCommand>,
 }
 
@@ -35,24 +27,19 @@ impl Memory {
         self
     }
 
-    /// Remembers which commands a page holds, and where, when the count was `edits`. Not those in flight: they will be others when it is settled.
-    pub(crate) fn keep(
-        &mut self,
-        edits: u64,
-        page: &Arc<Page>,
-        ids: impl ExactSizeIterator<Item = (CommandId, usize)>,
-    ) {
+    /// Remembers commands that stand in the outbox, when the count was `edits`. Not those in flight: they will be others when it is settled.
+    pub(crate) fn keep(&mut self, edits: u64, commands: &[OutboxCommand]) {
         let read = &mut self.at(edits).read;
-        if read.len() + ids.len() > MOST {
+        if read.len() + commands.len() > MOST {
             read.clear();
         }
-        read.extend(ids.take(MOST).map(|(id, place)| (id, (Arc::clone(page), place))));
+        let commands = commands.iter().filter(|command| command.status != Status::InFlight).take(MOST);
+        read.extend(commands.map(|command| (command.command_id, command.clone())));
     }
 
-    /// A command as it stands in the outbox, for a flight; nothing when whoever asked for its page has not read it.
+    /// A command as it stands in the outbox, for a flight.
     pub(crate) fn take(&mut self, edits: u64, id: &CommandId) -> Option<OutboxCommand> {
-        let (page, place) = self.at(edits).read.remove(id)?;
-        page.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place)?.take()
+        self.at(edits).read.remove(id)
     }
 
     /// Remembers the commands of a flight.
@@ -67,8 +54,7 @@ impl Memory {
     /// The commands of a flight; nothing when not all are known.
     pub(crate) fn land(&mut self, edits: u64, runs: &[Run]) -> Option<Vec<OutboxCommand>> {
         let count: u64 = runs.iter().map(Run::len).sum();
-        let landed =
-            self.at(edits).flying.extract_if(|_, command| Run::of(runs, signed(command.seq.get())).is_some());
+        let landed = self.at(edits).flying.extract_if(|_, command| Run::of(runs, command.seq).is_some());
         let landed: Vec<_> = landed.map(|(_, command)| command).collect();
         (landed.len() as u64 == count).then_some(landed)
     }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use futures_util::poll;
 use offline_conformance::samples::{applied, at, chained, commands, failed, id, seq, thing, version};
 use offline_core::{
     Change, Counts, Durability, Fence, Flight, FlightId, JournalEntry, JournalQuery, LeaseStore,
-    OutboxCommand, OutboxQuery, OutboxStore, Resolution, Resolve, Settlement, Status, StoreError, Takeover,
+    OutboxCommand, OutboxQuery, OutboxStore, Resolution, Resolve, Settlement, StoreError, Takeover,
 };
 use offline_protocol::{CommandId, Expected};
 use rusqlite::Connection;
@@ -53,22 +52,6 @@ fn ids<'c>(commands: impl IntoIterator<Item = &'c OutboxCommand>) -> Vec<Command
 
 fn count(database: &Connection, table: &str) -> i64 {
     database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-}
-
-#[tokio::test]
-async fn what_was_asked_for_and_not_read_flies_as_it_stands() {
-    let folder = TempDir::new().unwrap();
-    let store = open(folder.path());
-    store.append(commands([1, 2, 3]), Durability::Strict).await.unwrap();
-    let fence = fence(&store).await;
-    let mut asked = store.list(OutboxQuery::Seq { after: None, limit: 1000 });
-    assert!(poll!(&mut asked).is_pending());
-    // The store does one thing after the other.
-    assert_eq!(store.counts().await.unwrap().pending, 3);
-    drop(asked);
-    let flown = take_off(&store, fence, 91, &[id(1), id(2), id(3)]).await;
-    assert_eq!(ids(&flown), [1, 2, 3].map(id));
-    assert!(flown.iter().all(|command| command.status == Status::InFlight));
 }
 
 #[tokio::test]

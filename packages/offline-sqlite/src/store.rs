@@ -102,8 +102,7 @@ impl OutboxStore for SqliteStore {
     }
 
     fn list(&self, query: OutboxQuery) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
-        let found = self.queue.run(Access::Read, move |transaction| outbox::list(transaction, &query));
-        Box::pin(async move { found.await?.read() })
+        Box::pin(self.queue.run(Access::Read, move |transaction| outbox::list(transaction, &query)))
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {

@@ -1,8 +1,4 @@
-use std::{
-    future::poll_fn,
-    sync::atomic::Ordering,
-    task::{Context, Poll},
-};
+use std::{future::poll_fn, sync::atomic::Ordering, task::Poll};
 
 use offline_protocol::{CommandId, Limits, Timestamp, TraceId};
 
@@ -55,8 +51,6 @@ struct Runner<'a> {
     /// The look through the outbox for the flight, whose commands were taken out of it; then the one for the next flight, made while this one is in
     /// the air.
     look: Option<Box<Look>>,
-    /// That look, while it is under way.
-    ahead: Ahead<'a>,
     settled: u64,
     to_prune: bool,
     /// Whether counts are to be read again, at the next take-off or when nothing is left to do.
@@ -78,7 +72,6 @@ impl<'a> Runner<'a> {
             planner: Planner::new(rules),
             flight: None,
             look: None,
-            ahead: None,
             settled: 0,
             to_prune: false,
             to_count: false,
@@ -116,7 +109,7 @@ impl<'a> Runner<'a> {
         let (ports, config) = (&inner.ports, &inner.config);
         if matches!(step, Step::Wait { .. } | Step::Acquire(_) | Step::Recover(_) | Step::Probe) {
             // What was found may have been flown by somebody else until there is a next flight.
-            (self.look, self.ahead) = (None, None);
+            self.look = None;
         }
         Ok(match step {
             Step::Wait { until, .. } => self.wait(until).await?,
@@ -237,13 +230,18 @@ impl<'a> Runner<'a> {
         let (mut exchange, mut result, mut found) = (self.inner.ports.transport.send(batch), None, None);
         self.with_heartbeat(&mut |context| {
             // First, so that the store is at work meanwhile.
-            look_on(&mut ahead, &mut found, context);
-            keep(exchange.as_mut().poll(context), &mut result)
+            if let Some(Poll::Ready(look)) = ahead.as_mut().map(|look| look.as_mut().poll(context)) {
+                // A store that fails now fails again at the next step; there it is dealt with.
+                (ahead, found) = (None, look.ok());
+            }
+            let is_over = result.is_some() || keep(exchange.as_mut().poll(context), &mut result);
+            // The store does one thing at a time: a settlement would have to wait for the look.
+            is_over && ahead.is_none()
         })
         .await;
         let result = result.expect("BUG: an exchange that is over has an answer");
         self.inner.observe(before, &result);
-        (self.look, self.ahead) = (found, ahead);
+        self.look = found;
         Input::Sent(sent, result)
     }
 
@@ -289,19 +287,10 @@ impl<'a> Runner<'a> {
             is_refused && !offline_protocol::planted::is(offline_protocol::planted::Bug::AheadOfARefusal);
         if is_refused {
             // It was looked ahead as if all would be applied.
-            (self.look, self.ahead) = (None, None);
+            self.look = None;
         }
         let told: Vec<Told> = changes.iter().map(|(id, change)| Told::new(*id, change)).collect();
-        let mut settle = inner.ports.outbox.settle(Settlement { flight_id, fence, at, changes });
-        let mut result = None;
-        poll_fn(|context| {
-            // First, so that the store is at work while is looked through what it has read.
-            let is_over = result.is_some() || keep(settle.as_mut().poll(context), &mut result);
-            look_on(&mut self.ahead, &mut self.look, context);
-            if is_over && self.ahead.is_none() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        result.expect("BUG: a settlement that is over has an answer")?;
+        inner.ports.outbox.settle(Settlement { flight_id, fence, at, changes }).await?;
 
         let final_ones = told.iter().filter(|told| told.is_final()).count() as u64;
         self.settled += final_ones;
@@ -401,17 +390,6 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-    }
-}
-
-/// A look for the next flight that is under way.
-type Ahead<'a> = Option<BoxFuture<'a, Result<Box<Look>, StoreError>>>;
-
-/// Goes on with a look, and keeps what it has found.
-fn look_on(ahead: &mut Ahead<'_>, found: &mut Option<Box<Look>>, context: &mut Context<'_>) {
-    if let Some(Poll::Ready(look)) = ahead.as_mut().map(|look| look.as_mut().poll(context)) {
-        // A store that fails now fails again at the next step; there it is dealt with.
-        (*ahead, *found) = (None, look.ok());
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     journal, outbox,
     runs::{self, Run},
 };
-use crate::transaction::{Transaction, signed};
+use crate::transaction::Transaction;
 
 pub(crate) fn take_off(
     transaction: &mut Transaction<'_>,
@@ -26,7 +26,7 @@ pub(crate) fn take_off(
             Some(command) => Some(command),
             None => outbox::get(transaction, id)?,
         };
-        let grounded = known.filter(|command| Run::of(&flying, signed(command.seq.get())).is_none());
+        let grounded = known.filter(|command| Run::of(&flying, command.seq).is_none());
         taken.extend(grounded.and_then(store_rules::taken_off));
     }
     taken.sort_unstable_by_key(|command| command.seq);

@@ -1,7 +1,4 @@
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, PoisonError},
-};
+use std::collections::BTreeSet;
 
 use offline_core::{Appended, NewCommand, OutboxCommand, OutboxQuery, Status, StoreError, store_rules};
 use offline_protocol::{CommandId, Json, RecordKey, Seq, ToJson, from_json};
@@ -11,10 +8,7 @@ use super::{
     journal, limit,
     runs::{self, Run},
 };
-use crate::{
-    memory::Page,
-    transaction::{Transaction, signed},
-};
+use crate::transaction::{Transaction, signed};
 
 pub(crate) fn append(
     transaction: &mut Transaction<'_>,
@@ -55,42 +49,12 @@ fn append_one(transaction: &mut Transaction<'_>, new: &mut NewCommand) -> Result
     Ok(Appended { seq: command.seq, expected, duplicate: false })
 }
 
-/// What a list has found.
-pub(crate) enum Found {
-    Commands(Vec<OutboxCommand>),
-    /// The texts of commands, and whether each is in flight.
-    Texts(Vec<(String, bool)>, Arc<Page>),
-}
-
-impl Found {
-    pub(crate) fn read(self) -> Result<Vec<OutboxCommand>, StoreError> {
-        let (texts, page) = match self {
-            Self::Commands(commands) => return Ok(commands),
-            Self::Texts(texts, page) => (texts, page),
-        };
-        let mut commands = Vec::with_capacity(texts.len());
-        for (body, is_flying) in &texts {
-            let mut command = read(body)?;
-            if *is_flying {
-                command.status = Status::InFlight;
-            }
-            commands.push(command);
-        }
-        *page.lock().unwrap_or_else(PoisonError::into_inner) = commands.iter().cloned().map(Some).collect();
-        Ok(commands)
-    }
-}
-
-pub(crate) fn list(transaction: &mut Transaction<'_>, query: &OutboxQuery) -> Result<Found, StoreError> {
+pub(crate) fn list(
+    transaction: &mut Transaction<'_>,
+    query: &OutboxQuery,
+) -> Result<Vec<OutboxCommand>, StoreError> {
     match query {
         OutboxQuery::Seq { after, limit } => after_seq(transaction, *after, *limit),
-        other => commands(transaction, other).map(Found::Commands),
-    }
-}
-
-fn commands(transaction: &Transaction<'_>, query: &OutboxQuery) -> Result<Vec<OutboxCommand>, StoreError> {
-    match query {
-        OutboxQuery::Seq { .. } => Ok(Vec::new()),
         OutboxQuery::Ids(ids) => {
             let ids: BTreeSet<_> = ids.iter().collect();
             let found = ids.into_iter().map(|id| get(transaction, id));
@@ -118,41 +82,34 @@ fn commands(transaction: &Transaction<'_>, query: &OutboxQuery) -> Result<Vec<Ou
 
 const CORRUPT: StoreError = StoreError::Corrupt { what: "command" };
 
-/// The unsettled ones, from one settled run to the next. It is remembered where those that are not in flight stand.
+/// The unsettled ones, from one settled run to the next. Those that are not in flight are remembered.
 fn after_seq(
     transaction: &mut Transaction<'_>,
     after: Option<Seq>,
     most: usize,
-) -> Result<Found, StoreError> {
+) -> Result<Vec<OutboxCommand>, StoreError> {
     let mut from = after.map_or(1, |after| signed(after.get()) + 1).max(signed(transaction.partition.head));
-    let flying = runs::flying(transaction)?;
-    let (mut texts, mut grounded) = (Vec::new(), Vec::new());
-    while texts.len() < most {
+    let mut found = Vec::new();
+    while found.len() < most {
         if let Some(run) = runs::settled(transaction, from)? {
             from = run.last + 1;
             continue;
         }
         let end = runs::next_settled(transaction, from)?;
-        let sql =
-            "SELECT seq, command_id, body FROM outbox WHERE seq >= ?1 AND seq < ?2 ORDER BY seq LIMIT ?3";
-        let params = params![from, end.unwrap_or(i64::MAX), limit(most - texts.len())];
-        let rows: Vec<(i64, CommandId, String)> =
-            transaction.rows(sql, params, |row| Ok((row.get(0)?, command_id(row, 1)?, row.get(2)?)))?;
-        for (seq, id, body) in rows {
-            let is_flying = Run::of(&flying, seq).is_some();
-            if !is_flying {
-                grounded.push((id, texts.len()));
-            }
-            texts.push((body, is_flying));
+        let sql = "SELECT body FROM outbox WHERE seq >= ?1 AND seq < ?2 ORDER BY seq LIMIT ?3";
+        let params = params![from, end.unwrap_or(i64::MAX), limit(most - found.len())];
+        let bodies: Vec<String> = transaction.rows(sql, params, |row| row.get(0))?;
+        for body in &bodies {
+            found.push(read(body)?);
         }
         match end {
             Some(end) => from = end,
             None => break,
         }
     }
-    let page = Arc::default();
-    transaction.memory.keep(transaction.partition.edits, &page, grounded.into_iter());
-    Ok(Found::Texts(texts, page))
+    let found = mark_flying(transaction, found)?;
+    transaction.memory.keep(transaction.partition.edits, &found);
+    Ok(found)
 }
 
 fn mark_flying(
@@ -161,7 +118,7 @@ fn mark_flying(
 ) -> Result<Vec<OutboxCommand>, StoreError> {
     let flying = runs::flying(transaction)?;
     for command in &mut commands {
-        if Run::of(&flying, signed(command.seq.get())).is_some() {
+        if Run::of(&flying, command.seq).is_some() {
             command.status = Status::InFlight;
         }
     }
@@ -274,11 +231,11 @@ fn last_on(transaction: &Transaction<'_>, key: &RecordKey) -> Result<Option<Comm
 
 /// The command of a seq.
 pub(super) fn id_of(transaction: &Transaction<'_>, seq: i64) -> Result<Option<CommandId>, StoreError> {
-    transaction.row("SELECT command_id FROM outbox WHERE seq = ?1", [seq], |row| command_id(row, 0))
+    transaction.row("SELECT command_id FROM outbox WHERE seq = ?1", [seq], command_id)
 }
 
-fn command_id(row: &Row<'_>, column: usize) -> rusqlite::Result<CommandId> {
-    let bytes: [u8; 16] = row.get(column)?;
+fn command_id(row: &Row<'_>) -> rusqlite::Result<CommandId> {
+    let bytes: [u8; 16] = row.get(0)?;
     Ok(CommandId::from_uuid(uuid::Uuid::from_bytes(bytes)))
 }
 

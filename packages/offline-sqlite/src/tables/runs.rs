@@ -35,7 +35,8 @@ impl Run {
     }
 
     /// The one of these, in ascending order, that a seq is in.
-    pub(crate) fn of(runs: &[Self], seq: i64) -> Option<Self> {
+    pub(crate) fn of(runs: &[Self], seq: Seq) -> Option<Self> {
+        let seq = signed(seq.get());
         let after = runs.partition_point(|run| run.first <= seq);
         after.checked_sub(1).map(|place| runs[place]).filter(|run| seq <= run.last)
     }
