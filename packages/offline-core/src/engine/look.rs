@@ -11,9 +11,9 @@ use crate::{
 /// What a request's body needs beside its commands.
 const ENVELOPE_BYTES: usize = 64;
 
-/// How many flights in a row may be put together from where the one before them has ended. Then the outbox is looked through from its head again: there
-/// may be what a person has sent again since.
-const IN_A_ROW: u32 = 8;
+/// For how long flights may be put together from where the one before them has ended. Then the outbox is looked through from its head again: there may
+/// be what a person has sent again since.
+const FROM_THE_HEAD_EVERY: Duration = Duration::from_secs(2);
 
 /// A batch to which less than this part of itself could be added may end where rows end.
 const ALMOST: usize = 12;
@@ -33,7 +33,8 @@ pub(super) struct Look {
     last: Option<Seq>,
     /// How many more are to be judged at most.
     left: usize,
-    in_a_row: u32,
+    /// When it was at the head.
+    began: Option<Timestamp>,
 }
 
 impl Look {
@@ -50,7 +51,7 @@ impl Look {
             next_attempt_at: None,
             last: None,
             left: usize::MAX,
-            in_a_row: 0,
+            began: None,
         })
     }
 
@@ -60,8 +61,8 @@ impl Look {
     }
 
     /// From where it has ended, for the flight that is to follow when all of this one is applied.
-    pub(super) fn behind(mut self: Box<Self>) -> Option<Box<Self>> {
-        if !self.is_full || self.in_a_row == IN_A_ROW {
+    pub(super) fn behind(mut self: Box<Self>, now: Timestamp) -> Option<Box<Self>> {
+        if !self.is_full || now.since(self.began?) >= FROM_THE_HEAD_EVERY {
             return None;
         }
         // Waits are ended early for one flight.
@@ -69,7 +70,6 @@ impl Look {
         self.bytes = ENVELOPE_BYTES;
         // Where little of what is behind may go, there may be little for long.
         self.left = 2 * self.limits.max_items as usize;
-        self.in_a_row += 1;
         Some(self)
     }
 
@@ -107,6 +107,7 @@ impl Inner {
         Box::pin(async move {
             let (now, longest_wait) = (self.ports.clock.now(), self.config.retry.cap);
             let first = look.last.map(Seq::next);
+            look.began.get_or_insert(now);
             self.each_from(first, &mut |command| look.judge(command, now, longest_wait)).await?;
             Ok(look)
         })
@@ -126,6 +127,22 @@ mod tests {
         let mut judge = |seq| look.judge(&test_commands::command(seq, &[]), Timestamp::EPOCH, Duration::ZERO);
         while judge(seqs.next().unwrap()) {}
         look.due.len()
+    }
+
+    #[test]
+    fn a_look_goes_on_behind_a_full_batch_until_what_it_saw_at_the_head_is_old() {
+        let limits = Limits { max_items: 1, max_body_bytes: u32::MAX, max_item_bytes: u32::MAX };
+        let at = Timestamp::from_millis;
+        let full = |began| {
+            let mut look = Look::new(limits, true, Vec::new());
+            look.began = began;
+            assert!(!look.judge(&test_commands::command(1, &[]), at(0), Duration::ZERO));
+            look
+        };
+        assert!(full(Some(at(1000))).behind(at(2999)).is_some_and(|look| !look.ignore_waits));
+        assert!(full(Some(at(1000))).behind(at(3000)).is_none());
+        assert!(full(None).behind(at(0)).is_none());
+        assert!(Look::new(limits, false, Vec::new()).behind(at(0)).is_none(), "it is not full");
     }
 
     #[test]

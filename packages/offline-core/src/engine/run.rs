@@ -222,19 +222,24 @@ impl<'a> Runner<'a> {
             .iter()
             .map(|command| Sent { command_id: command.command_id, attempts: command.attempts })
             .collect();
-        let look = self.look.take().and_then(|look| look.behind());
+        let look = self.look.take().and_then(|look| look.behind(self.inner.ports.clock.now()));
         let mut ahead = look.map(|look| self.inner.look(look));
-        let batch = OutgoingBatch::of(&commands);
-        drop(commands);
-        let before = self.inner.verdict();
-        let (mut exchange, mut result, mut found) = (self.inner.ports.transport.send(batch), None, None);
+        let inner = self.inner;
+        let before = inner.verdict();
+        let (mut commands, mut exchange, mut result, mut found) = (Some(commands), None, None, None);
         self.with_heartbeat(&mut |context| {
             // First, so that the store is at work meanwhile.
             if let Some(Poll::Ready(look)) = ahead.as_mut().map(|look| look.as_mut().poll(context)) {
                 // A store that fails now fails again at the next step; there it is dealt with.
                 (ahead, found) = (None, look.ok());
             }
-            let is_over = result.is_some() || keep(exchange.as_mut().poll(context), &mut result);
+            if let Some(commands) = commands.take() {
+                exchange = Some(inner.ports.transport.send(OutgoingBatch::of(&commands)));
+            }
+            let is_over = result.is_some()
+                || exchange
+                    .as_mut()
+                    .is_some_and(|exchange| keep(exchange.as_mut().poll(context), &mut result));
             // The store does one thing at a time: a settlement would have to wait for the look.
             is_over && ahead.is_none()
         })

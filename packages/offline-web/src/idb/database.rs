@@ -107,6 +107,7 @@ impl Database {
         let tell = Rc::clone(&told);
         let step = move |seen: Seen<'_>, plan: &mut Plan| {
             Ok(match fold(seen, plan)? {
+                Step::Each => Step::Each,
                 Step::More => Step::More,
                 Step::Seal => Step::Seal,
                 Step::Done(value) => {
@@ -143,12 +144,13 @@ impl Database {
             answers.extend((0..told.length()).map(|place| read_answer(told.at(place).unchecked_ref())));
             let mut plan = Plan::default();
             let end = match fold(Seen { answers, again }, &mut plan) {
-                Ok(Step::More) => 0,
-                Ok(Step::Seal) => 1,
-                Ok(Step::Done(())) => 2,
+                Ok(Step::Each) => 0,
+                Ok(Step::More) => 1,
+                Ok(Step::Seal) => 2,
+                Ok(Step::Done(())) => 3,
                 Err(error) => {
                     *refuse.borrow_mut() = Some(error);
-                    3
+                    4
                 }
             };
             plan.0.into_iter().for_each(|request| hand_over(&todo, request));

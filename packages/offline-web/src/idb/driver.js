@@ -20,7 +20,7 @@ const DEAD = ['InvalidStateError', 'UnknownError', 'AbortError'];
 const STORES = ['commands', 'flights', 'meta'];
 const INDEXES = ['', 'id', 'touches', 'parked', 'versions'];
 const [ROWS, KEYS, LAST_ROW] = [0, 1, 2];
-const [MORE, SEAL, FAILED] = [0, 1, 3];
+const [MORE, DONE, FAILED] = [1, 3, 4];
 
 /** @typedef {(transaction: IDBTransaction, answer: (request: IDBRequest, read: (result: any) => unknown[]) => void) => void} Act */
 /** @typedef {(again: boolean, answers: unknown[][], todo: Act[]) => number} Step */
@@ -96,6 +96,7 @@ function perform(handle, scope, durability, step) {
     });
     let failed = '';
     let waiting = 0;
+    let end = MORE;
     /** @type {unknown[][]} */
     const answers = [];
     // The first one says why; those after it say that they were taken along.
@@ -110,9 +111,8 @@ function perform(handle, scope, durability, step) {
       try {
         /** @type {Act[]} */
         const todo = [];
-        const end = step(answers.splice(0), todo);
+        end = step(answers.splice(0), todo);
         if (end === FAILED) throw { name: 'Fold' };
-        const goesOn = end === MORE || end === SEAL;
         for (const act of todo) {
           act(transaction, (request, read) => {
             waiting += 1;
@@ -120,14 +120,15 @@ function perform(handle, scope, durability, step) {
             request.onsuccess = () => {
               answers.push(read(request.result));
               waiting -= 1;
-              if (waiting === 0 && goesOn) turn();
+              // Below MORE it is shown each answer as it comes.
+              if (end < (waiting === 0 ? DONE : MORE)) turn();
             };
           });
         }
         // Several requests are answered first: Firefox would complete the transaction although one of them fails.
-        if (end !== MORE && todo.length === 1 && durability !== '') transaction.commit();
+        if (end > MORE && todo.length === 1 && durability !== '') transaction.commit();
         // What was only read is known now.
-        if (!goesOn && durability === '') resolve('');
+        if (end === DONE && durability === '') resolve('');
       } catch (error) {
         failed ||= nameOf(error);
         try {

@@ -162,7 +162,9 @@ pub(crate) struct Seen<'a> {
 
 /// How a fold goes on, once it has said what it asks for.
 pub(crate) enum Step<T> {
-    /// It wants to see the answers. There is at least one to come.
+    /// It wants to see each answer as it comes. There is at least one to come.
+    Each,
+    /// It wants to see the answers, once all have come. There is at least one to come.
     More,
     /// The transaction may end with this turn's one addition, whose answer the fold wants to see.
     Seal,

@@ -14,7 +14,7 @@ use crate::idb::{Answer, Index, Plan, Row, Seen, Step, Store, Want};
 const REMEMBERED: usize = 2048;
 
 /// How many rows are read at once where it is not known how full they are.
-const ROWS_AT_ONCE: usize = 5;
+const ROWS_AT_ONCE: usize = 8;
 
 /// How many keys are read at once: with the commands of one row more, as many as a page can parse without being missed.
 const KEYS_AT_ONCE: i64 = 512;
@@ -57,8 +57,8 @@ impl List {
         let mut commands = match &self.query {
             OutboxQuery::Seq { after, limit } => {
                 let after = after.map_or(0, Seq::get) as i64;
-                if !self.page.is_read((after, *limit), (&flights, &tally), rest.last(), plan)? {
-                    return Ok(Step::More);
+                if !self.page.is_read((after, *limit), (&flights, &tally), rest, plan)? {
+                    return Ok(Step::Each);
                 }
                 let Page { found, blocks, .. } = std::mem::take(&mut self.page);
                 if *limit <= REMEMBERED {
@@ -95,47 +95,47 @@ fn all(rows: &mut dyn Iterator<Item = &Row>, flights: &Flights) -> Result<Vec<Ou
     Ok(commands)
 }
 
-/// A page of the outbox that is read in pieces, so that the browser's page can answer in between.
+/// A page of the outbox that is read in pieces, so that the browser's page can answer in between. Two are asked for at once: while one is looked through,
+/// the browser reads the other.
 #[derive(Default)]
 struct Page {
     found: Vec<OutboxCommand>,
     blocks: Vec<Block>,
-    /// The keys that were asked for last, and up to how many rows of them; none at first.
-    asked: Option<((i64, i64), usize)>,
+    /// How many pieces were looked through.
+    looked: usize,
 }
 
 impl Page {
-    /// Takes in the answer to what was asked for last. False when it has asked for more.
+    /// Looks through the pieces that have come. False when there are more to come.
     fn is_read(
         &mut self,
         (after, limit): (i64, usize),
         (flights, tally): (&Flights, &Tally),
-        answer: Option<&Answer>,
+        pieces: &[Answer],
         plan: &mut Plan,
     ) -> Result<bool, StoreError> {
-        let by_rows = limit.saturating_add(1).min(ROWS_AT_ONCE);
-        let (first, rows) = match (self.asked, answer) {
-            (Some(((_, last), most)), Some(rows)) => {
-                for row in tally.unsettled(rows) {
-                    if self.found.len() < limit {
-                        self.add(row, after, limit, flights)?;
-                    }
-                }
-                let is_last = last == i64::MAX;
-                if self.found.len() >= limit || is_last && rows.len() < most {
-                    self.found.truncate(limit);
-                    return Ok(true);
-                }
-                // Where nothing was found there may be nothing for long.
-                let next = if is_last { rows.last().map_or(last, |row| row.key) } else { last };
-                (next + 1, if rows.is_empty() { by_rows } else { usize::MAX })
+        for row in tally.unsettled(pieces[self.looked..].iter().flatten()) {
+            if self.found.len() < limit {
+                self.add(row, after, limit, flights)?;
             }
-            _ => (after + 1, by_rows),
-        };
-        let first = tally.settled.end_from(first);
-        let last = if rows == usize::MAX { first + KEYS_AT_ONCE } else { i64::MAX };
-        plan.read(Want::Rows, (Store::Commands, Index::Primary), (first, last), rows);
-        self.asked = Some(((first, last), rows));
+        }
+        self.looked = pieces.len();
+        let most = limit.saturating_add(1).min(ROWS_AT_ONCE);
+        // The second of two goes on to the end, as far as it may.
+        let is_second = pieces.len().is_multiple_of(2);
+        let second = pieces.last().filter(|_| is_second);
+        if self.found.len() >= limit || second.is_some_and(|rows| rows.len() < most) {
+            self.found.truncate(limit);
+            return Ok(true);
+        }
+        if is_second {
+            let last = second.and_then(|rows| rows.last()).map_or(after, |row| row.key);
+            let first = tally.settled.end_from(last + 1);
+            let end = first + KEYS_AT_ONCE;
+            let rows = (Store::Commands, Index::Primary);
+            plan.read(Want::Rows, rows, (first, end), usize::MAX);
+            plan.read(Want::Rows, rows, (end + 1, i64::MAX), most);
+        }
         Ok(false)
     }
 
