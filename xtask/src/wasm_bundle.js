@@ -37,6 +37,10 @@ import('rolldown').then(async ({ rolldown }) => {
   let code = withBlock(readFileSync(glue, 'utf8'), "if (!('encodeInto' in ", '');
   code = withBlock(code, 'function passStringToWasm0(', PASS_STRING);
   code = withBlock(code, 'function getDataViewMemory0(', VIEW);
+  // It is called once.
+  const start = /function __wbg_finalize_init\(instance, module\) \{[^}]*\n    (wasm\.\w+\(\);)\n    return wasm;\n\}/;
+  if (!start.test(code)) throw new Error('the glue does not look as it did: it starts in another way');
+  code = code.replace(start, 'function __wbg_finalize_init(instance) {\n    wasm = instance.exports;\n    $1\n}');
   const finalizers = /const CLOSURE_DTORS = [^>]*> \{\}, [^>]*> \{\} \}\s*: new FinalizationRegistry\(state =>/;
   if (!finalizers.test(code)) throw new Error('the glue does not look as it did: its finalizers are others');
   code = code.replace(finalizers, DTORS);

@@ -50,6 +50,10 @@ fn generate(input: &str, out_dir: &str, out_name: &str) -> Result<(), String> {
             own.push(Own { from, name: std::mem::replace(&mut import.name, name.clone()), short: name });
         }
     }
+    // The glue asks neither.
+    for global in ["__abort_handler", "__instance_terminated"] {
+        output.wasm_mut().exports.remove(global).map_err(|error| format!("{error:#}"))?;
+    }
     // The same for what the module exports, which the glue calls by way of `wasm`.
     let mut exports = Vec::new();
     for (index, export) in output.wasm_mut().exports.iter_mut().enumerate() {

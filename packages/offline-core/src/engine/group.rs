@@ -207,7 +207,13 @@ impl Inner {
             if let Some(over) = turn.write.take_if(is_over) {
                 self.hand_out(over);
             }
-            if turn.write.is_none() { Poll::Ready(turn) } else { Poll::Pending }
+            if turn.write.is_none() {
+                return Poll::Ready(turn);
+            }
+            drop(turn);
+            // If there is somebody, it is for him to look after it: this one may go away.
+            self.group.wake_somebody();
+            Poll::Pending
         }))
     }
 

@@ -19,8 +19,12 @@ const DEAD = ['InvalidStateError', 'UnknownError', 'AbortError'];
 /** What `plan.rs` calls by numbers. */
 const STORES = ['commands', 'flights', 'meta'];
 const INDEXES = ['', 'id', 'touches', 'parked', 'versions'];
-const [ROWS, KEYS, LAST_ROW] = [0, 1, 2];
-const [MORE, DONE, FAILED] = [1, 3, 4];
+const ROWS = 0;
+const KEYS = 1;
+const LAST_ROW = 2;
+const MORE = 1;
+const DONE = 3;
+const FAILED = 4;
 
 /** @typedef {(transaction: IDBTransaction, answer: (request: IDBRequest, read: (result: any) => unknown[]) => void) => void} Act */
 /** @typedef {(again: boolean, answers: unknown[][], todo: Act[]) => number} Step */
