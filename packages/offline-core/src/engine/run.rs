@@ -5,7 +5,7 @@ use offline_protocol::{CommandId, Limits, Timestamp, TraceId};
 use super::{Engine, Inner, look::Look, state::News, told::Told};
 use crate::{
     BoxFuture, Change, EventKind, Flight, FlightId, JournalEntry, JournalOutcome, JournalQuery,
-    NetworkVerdict, OutboxCommand, OutgoingBatch, PauseReason, Phase, Progress, Settlement, Signal,
+    NetworkVerdict, Notice, OutboxCommand, OutgoingBatch, PauseReason, Phase, Progress, Settlement, Signal,
     StoreError,
     plan::{Input, Moment, Planner, Rules, Step},
     platform::Exchange,
@@ -53,8 +53,6 @@ struct Runner<'a> {
     look: Option<Box<Look>>,
     settled: u64,
     to_prune: bool,
-    /// Whether counts are to be read again, at the next take-off or when nothing is left to do.
-    to_count: bool,
     told_pause: Option<PauseReason>,
 }
 
@@ -74,7 +72,6 @@ impl<'a> Runner<'a> {
             look: None,
             settled: 0,
             to_prune: false,
-            to_count: false,
             told_pause: None,
         }
     }
@@ -121,8 +118,9 @@ impl<'a> Runner<'a> {
             }
             Step::Renew(lease) => Input::Renewed(inner.renew(lease).await?),
             Step::Recover(fence) => {
-                let command_ids = ports.outbox.recover(fence).await?;
-                inner.tell_changed(&command_ids);
+                ports.outbox.recover(fence).await?;
+                // Whoever flushed before may have died before he could tell: anything may have changed.
+                inner.tell(Notice::Changed { command_ids: Vec::new() });
                 Input::Recovered
             }
             Step::Probe => {
@@ -320,7 +318,6 @@ impl<'a> Runner<'a> {
             });
         }
         inner.tell_ids(&command_ids);
-        self.to_count = true;
         self.publish_progress(final_ones, at);
         Ok(Input::Settled)
     }
@@ -349,7 +346,8 @@ impl<'a> Runner<'a> {
             _ => return,
         };
         let waits = matches!(step, Step::Wait { .. });
-        if waits && std::mem::take(&mut self.to_count) {
+        if waits {
+            // Also for what a tab has stored that died before it could tell.
             self.inner.shared.mark_counts();
         }
         let paused_by = self.planner.paused_by();
