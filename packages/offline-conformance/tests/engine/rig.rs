@@ -29,6 +29,8 @@ pub(crate) struct Rig {
     pub(crate) max_items: u32,
     /// How long a tab that is opened waits for what it reads of its outbox, and for what it prunes.
     pub(crate) reading: Duration,
+    /// How many of the next reads of the counts fail, in all tabs together.
+    pub(crate) uncounted: Arc<AtomicUsize>,
     seed: u64,
 }
 
@@ -66,7 +68,14 @@ impl Rig {
     pub(crate) fn new() -> Self {
         let clock = VirtualClock::new(Timestamp::parse("2026-11-22T08:00:00Z").unwrap());
         let server = FakeServer::new(clock.clone(), things());
-        Self { world: World::new(clock), server, max_items: 1000, reading: Duration::ZERO, seed: 0 }
+        Self {
+            world: World::new(clock),
+            server,
+            max_items: 1000,
+            reading: Duration::ZERO,
+            uncounted: Arc::default(),
+            seed: 0,
+        }
     }
 
     /// Opens a tab of ana's on the disk and lets it run.
@@ -81,6 +90,7 @@ impl Rig {
             clock: self.world.clock().clone(),
             reading: self.reading,
             appends: appends.clone(),
+            uncounted: self.uncounted.clone(),
         };
         let ports = Ports {
             outbox: Arc::new(slow),

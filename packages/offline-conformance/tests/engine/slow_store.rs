@@ -21,6 +21,8 @@ pub(crate) struct SlowStore {
     pub(crate) reading: Duration,
     /// How many transactions appended something.
     pub(crate) appends: Arc<AtomicUsize>,
+    /// How many of the next reads of the counts fail.
+    pub(crate) uncounted: Arc<AtomicUsize>,
 }
 
 impl OutboxStore for SlowStore {
@@ -46,7 +48,12 @@ impl OutboxStore for SlowStore {
         })
     }
     fn counts(&self) -> BoxFuture<'_, Result<Counts, StoreError>> {
-        self.inner.counts()
+        let fails =
+            self.uncounted.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        match fails {
+            Ok(_) => Box::pin(async { Err(StoreError::backend("the handle is dead")) }),
+            Err(_) => self.inner.counts(),
+        }
     }
     fn take_off(&self, flight: Flight) -> BoxFuture<'_, Result<Vec<OutboxCommand>, StoreError>> {
         self.inner.take_off(flight)

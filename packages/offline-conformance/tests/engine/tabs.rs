@@ -1,8 +1,8 @@
 //! Several tabs of one partition.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::atomic::Ordering};
 
-use offline_core::EnqueueRequest;
+use offline_core::{EnqueueRequest, Notice};
 use offline_protocol::Version;
 
 use crate::rig::{Fault, Rig, acme, thing, thing_bump};
@@ -114,4 +114,38 @@ fn a_follower_shows_what_the_leader_tells() {
         (truth.phase, truth.last_synced_at, truth.counts)
     );
     assert!(!shown.leader);
+}
+
+#[test]
+fn counts_that_could_not_be_read_are_read_again() {
+    let mut rig = Rig::new();
+    rig.server.always(Some(Fault::Offline));
+    let (tab, disk) = rig.device();
+    rig.create(&tab, "own");
+    let other = rig.open(&disk);
+    rig.create(&other, "others");
+    rig.world.settle();
+    assert_eq!(tab.engine.status().counts.pending, 1, "it was told of nothing");
+    rig.uncounted.store(1, Ordering::Relaxed);
+    tab.engine.receive(&Notice::Changed { command_ids: Vec::new() });
+    rig.world.settle();
+    assert_eq!(tab.engine.status().counts.pending, 1);
+    rig.advance(5);
+    assert_eq!(tab.engine.status().counts.pending, 2);
+}
+
+#[test]
+fn who_takes_over_tells_that_anything_may_have_changed() {
+    let mut rig = Rig::new();
+    let (tab, disk) = rig.device();
+    rig.sync(&tab);
+    let mut follower = rig.open(&disk);
+    rig.advance(1);
+    let anything =
+        |notice: &Notice| matches!(notice, Notice::Changed { command_ids } if command_ids.is_empty());
+    assert!(!follower.told().iter().any(anything), "the first one flushes");
+    tab.crash(&mut rig);
+    rig.advance(60);
+    assert!(follower.engine.status().leader);
+    assert!(follower.told().iter().any(anything));
 }
