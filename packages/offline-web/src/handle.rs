@@ -18,7 +18,7 @@ use wasm_bindgen::{JsValue, prelude::*};
 
 use crate::{
     BrowserClock, BrowserIds, BrowserNetwork, IndexedDbStore,
-    browser::has_locks,
+    browser::{has_locks, next_task},
     calls::{Call, FREE, HINT, OVERLAY, SIGNED_IN, Shown, not_readable},
     error::PublicError,
     host::EngineHost,
@@ -163,6 +163,8 @@ impl Open {
             self.life.cut_off.set(true);
             self.life.bell.ring();
             self.leadership.take();
+            // What was told last is carried first.
+            next_task().await;
             self.relay.stop();
             self.store.close();
         })
