@@ -15,7 +15,10 @@ const PASS_STRING = `function passStringToWasm0(text, malloc, realloc) {
 `;
 
 // Every browser that has reference types has finalizers.
-const DTORS = `const CLOSURE_DTORS = new FinalizationRegistry(state =>`;
+const DTORS = /const CLOSURE_DTORS = [^>]*> \{\}, [^>]*> \{\} \}\s*: new FinalizationRegistry\(state =>/;
+
+// It is called once, before there is any view of the memory.
+const START = /function __wbg_finalize_init\(instance, module\) \{[^}]*\n    (wasm\.\w+\(\);)\n    return wasm;\n\}/;
 
 const VIEW = `function getDataViewMemory0() {
     if (cachedDataViewMemory0?.buffer !== wasm.memory.buffer) cachedDataViewMemory0 = new DataView(wasm.memory.buffer);
@@ -31,19 +34,20 @@ function withBlock(code, beginning, block) {
   return code.slice(0, from) + block + code.slice(to);
 }
 
+/** The code with another part in place of the one that looks like this. */
+function withPart(code, pattern, part) {
+  if (!pattern.test(code)) throw new Error(`the glue does not look as it did: it has no \`${pattern.source}\``);
+  return code.replace(pattern, part);
+}
+
 import('rolldown').then(async ({ rolldown }) => {
   const [glue, types, input] = [named(`${name}.js`), named(`${name}.d.ts`), named('entry.js')];
   // Every browser that has WebAssembly of today has `encodeInto`, and one way to pass a text is enough.
   let code = withBlock(readFileSync(glue, 'utf8'), "if (!('encodeInto' in ", '');
   code = withBlock(code, 'function passStringToWasm0(', PASS_STRING);
   code = withBlock(code, 'function getDataViewMemory0(', VIEW);
-  // It is called once.
-  const start = /function __wbg_finalize_init\(instance, module\) \{[^}]*\n    (wasm\.\w+\(\);)\n    return wasm;\n\}/;
-  if (!start.test(code)) throw new Error('the glue does not look as it did: it starts in another way');
-  code = code.replace(start, 'function __wbg_finalize_init(instance) {\n    wasm = instance.exports;\n    $1\n}');
-  const finalizers = /const CLOSURE_DTORS = [^>]*> \{\}, [^>]*> \{\} \}\s*: new FinalizationRegistry\(state =>/;
-  if (!finalizers.test(code)) throw new Error('the glue does not look as it did: its finalizers are others');
-  code = code.replace(finalizers, DTORS);
+  code = withPart(code, START, 'function __wbg_finalize_init(instance) {\n    wasm = instance.exports;\n    $1\n}');
+  code = withPart(code, DTORS, 'const CLOSURE_DTORS = new FinalizationRegistry(state =>');
   // Parts of the glue that the entry puts to its own use.
   writeFileSync(glue, `${code}\nexport { __wbg_finalize_init, __wbg_get_imports };\n`);
   writeFileSync(input, entry);

@@ -125,9 +125,9 @@ impl Json {
     }
 
     /// A text in which nothing is to be escaped.
-    fn plain(&mut self, text: &str) {
+    fn plain<T: Part + ?Sized>(&mut self, text: &T) {
         self.0.push('"');
-        self.0.push_str(text);
+        text.add_to(&mut self.0);
         self.0.push('"');
     }
 
@@ -291,17 +291,13 @@ macro_rules! to_json {
 
 impl ToJson for CommandId {
     fn write(&self, json: &mut Json) {
-        json.0.push('"');
-        self.add_to(&mut json.0);
-        json.0.push('"');
+        json.plain(self);
     }
 }
 
 impl ToJson for Timestamp {
     fn write(&self, json: &mut Json) {
-        json.0.push('"');
-        self.add_to(&mut json.0);
-        json.0.push('"');
+        json.plain(self);
     }
 }
 

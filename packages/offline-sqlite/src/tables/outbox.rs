@@ -17,6 +17,13 @@ pub(crate) fn append(
     commands.iter_mut().map(|new| append_one(transaction, new)).collect()
 }
 
+/// A command's JSON, with room for it from the start.
+fn body_of(command: &OutboxCommand) -> String {
+    let mut json = Json::with_capacity(command.payload.as_str().len() + 1024);
+    command.write(&mut json);
+    json.into_text()
+}
+
 fn append_one(transaction: &mut Transaction<'_>, new: &mut NewCommand) -> Result<Appended, StoreError> {
     let given = new.command.expected;
     let mut expected = given;
@@ -28,9 +35,7 @@ fn append_one(transaction: &mut Transaction<'_>, new: &mut NewCommand) -> Result
     let command = &mut new.command;
     command.seq = transaction.next_seq()?;
     command.expected = expected;
-    let mut json = Json::with_capacity(command.payload.as_str().len() + 1024);
-    command.write(&mut json);
-    let body = json.into_text();
+    let body = body_of(command);
     // It may be appended once more, after this transaction was rolled back.
     command.expected = given;
     let id = &command.command_id;
@@ -161,9 +166,7 @@ pub(super) fn put(
     command: &OutboxCommand,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE outbox SET status = ?2, body = ?3 WHERE seq = ?1";
-    let mut json = Json::with_capacity(command.payload.as_str().len() + 1024);
-    command.write(&mut json);
-    let body = json.into_text();
+    let body = body_of(command);
     transaction.execute(sql, params![signed(command.seq.get()), command.status.as_str(), body])?;
     transaction.partition.edits += 1;
     transaction.went(before)?;
