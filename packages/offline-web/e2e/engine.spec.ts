@@ -132,6 +132,21 @@ test('two tabs: both enqueue, one sends, nothing twice; when it closes the other
   await close(two);
 });
 
+test('a tab that enqueues and closes at once has told the one that sends', async ({ session, files }) => {
+  const server = await Server.of(session);
+  const user = newUser();
+  const [one, two] = [await openEngine(session, files, user), await openEngine(session, files, user)];
+  await enqueue(one, 1, 1);
+  await expect.poll(() => unsettled(one)).toBe(0);
+  await two.evaluate(async () => {
+    await engine.handle.enqueue(JSON.stringify({ type: 'THING_CREATE_V1', payload: { thingId: 't2', name: 'thing' } }));
+    await engine.handle.close();
+  });
+  await expect.poll(() => server.sent.length).toBe(2);
+  await two.close();
+  await close(one);
+});
+
 test('a captive portal settles nothing and is named', async ({ session, files }) => {
   const server = await Server.of(session);
   server.portal = true;

@@ -163,7 +163,7 @@ impl Open {
             self.life.cut_off.set(true);
             self.life.bell.ring();
             self.leadership.take();
-            // What was told last is carried first.
+            // What was told last is carried first, as far as it goes at once.
             next_task().await;
             self.relay.stop();
             self.store.close();

@@ -256,7 +256,7 @@ export interface EngineModule {
 /** What the engine needs of the page. */
 export interface EngineHost {
   token(): Promise<string | null>;
-  /** Whether somebody listens to events now: what nobody hears is not told. */
+  /** Whether somebody listens to events now: what no tab hears need not be told. */
   readonly hears: boolean;
   /** JSON of an `OfflineEvent`, of this tab or of another one. */
   onEvent(event: string): void;
