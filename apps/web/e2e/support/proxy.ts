@@ -71,9 +71,9 @@ export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
   };
 
   async function exchange(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks);
+    const body = await whole(incoming).catch(() => null);
+    // Who goes away in the middle of a request was never heard.
+    if (body === null) return;
     const isBatch = incoming.method === 'POST' && incoming.url === '/sync/commands';
     const fault = proxy.fault;
     const batch = isBatch ? readBatch(incoming, body) : [];
@@ -127,6 +127,12 @@ export async function faultProxy(upstreamPort: number): Promise<FaultProxy> {
     upstream.end(body);
   }
   return proxy;
+}
+
+async function whole(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }
 
 function readBatch(incoming: IncomingMessage, body: Buffer): SentCommand[] {
