@@ -1,7 +1,7 @@
 use offline_domain::{
     CommandHandler, ConflictPolicy, Context, Effect, Form, Records, Rejection, Touch, Write, form, read_form,
 };
-use offline_protocol::{FieldError, RecordId, UserId};
+use offline_protocol::{FieldError, RecordId, RecordKey, UserId};
 use serde_json::Value;
 
 use crate::{
@@ -21,8 +21,14 @@ const MAX_NUMBER: i64 = 999_999_999_999;
 /// The digits of a number when nobody says otherwise.
 const DIGITS: i64 = 5;
 
+/// The most series of a workspace: all of them are read when one is opened and when a number is given.
+const MAX_SERIES: usize = 1000;
+
 form! {
     /// A series of invoice numbers. Commands of one workspace are executed one after the other, so that a number is given once and none is left out.
+    ///
+    /// No two series may be opened that could come to the same number. Some that were opened before this rule have one prefix: they count on
+    /// together, each beginning behind the number that any of them has come to.
     #[derive(Debug, Clone, PartialEq, Eq)]
     #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
     pub struct InvoiceSeriesData {
@@ -62,7 +68,8 @@ form! {
     pub closed struct InvoiceSeriesOpenV1 {
         /// The new series' code, 1 to 32 characters of a-z, 0-9, - and _.
         pub series as "series": String,
-        /// What stands before the number, 1 to 20 characters; nothing when absent.
+        /// What stands before the number, 1 to 20 characters; nothing when absent. No other series may have it, nor one that is the same but for
+        /// digits at the end of either: `A` and `A1` both come to `A10001`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "typescript", ts(optional))]
         pub prefix as "prefix": Option<String>,
@@ -114,6 +121,7 @@ impl CommandHandler for InvoiceSeriesOpen {
     type Payload = InvoiceSeriesOpenV1;
     const TYPE: &'static str = "INVOICE_SERIES_OPEN_V1";
     const POLICY: ConflictPolicy = ConflictPolicy::CreateOnly;
+    const READS_ALL: &'static [&'static str] = &[INVOICE_SERIES];
 
     fn read(&self, payload: &Value) -> Result<InvoiceSeriesOpenV1, Vec<FieldError>> {
         read_form(payload)
@@ -132,12 +140,26 @@ impl CommandHandler for InvoiceSeriesOpen {
         vec![Touch::create(code_key(INVOICE_SERIES, &payload.series))]
     }
 
-    fn handle(&self, _: &Context, _: &Records, payload: InvoiceSeriesOpenV1) -> Result<Effect, Rejection> {
+    fn handle(
+        &self,
+        _: &Context,
+        records: &Records,
+        payload: InvoiceSeriesOpenV1,
+    ) -> Result<Effect, Rejection> {
         let series = InvoiceSeriesData {
             prefix: payload.prefix.unwrap_or_default(),
             digits: payload.digits.unwrap_or(DIGITS),
             next_number: payload.first_number.unwrap_or(1),
         };
+        let others = all_series(records)?;
+        if others.len() >= MAX_SERIES {
+            return Err(Rejection::new("The workspace has as many series as it may have"));
+        }
+        if others.iter().any(|other| other.may_print_numbers_of(&series)) {
+            let title = "Another series could come to the same numbers";
+            let message = "must not be that of another series, nor the same but for digits at the end";
+            return Err(refusal(title, "/prefix", "taken", message));
+        }
         Ok(Effect::write(code_key(INVOICE_SERIES, &payload.series), series.to_json()))
     }
 }
@@ -152,6 +174,7 @@ impl CommandHandler for InvoiceIssue {
     type Payload = InvoiceIssueV1;
     const TYPE: &'static str = "INVOICE_ISSUE_V1";
     const POLICY: ConflictPolicy = ConflictPolicy::Guarded;
+    const READS_ALL: &'static [&'static str] = &[INVOICE_SERIES];
 
     fn read(&self, payload: &Value) -> Result<InvoiceIssueV1, Vec<FieldError>> {
         read_form(payload)
@@ -194,13 +217,7 @@ impl CommandHandler for InvoiceIssue {
             return Err(Rejection::new("An invoice whose total is negative cannot be issued"));
         }
         let series: InvoiceSeriesData = stored(records, &series_key)?;
-        let sequence = series.next_number;
-        if sequence > MAX_NUMBER {
-            let title = "The series has no more numbers";
-            return Err(refusal(title, "/series", "exhausted", "has no more numbers"));
-        }
-        let width = usize::try_from(series.digits).unwrap_or_default();
-        let number = format!("{}{sequence:0width$}", series.prefix);
+        let (sequence, number) = next(&series, &all_series(records)?)?;
         let issue = InvoiceIssueData {
             number: number.clone(),
             series: payload.series,
@@ -218,4 +235,47 @@ impl CommandHandler for InvoiceIssue {
         ];
         Ok(Effect { writes, result: InvoiceIssueResult { number, sequence }.to_json() })
     }
+}
+
+impl InvoiceSeriesData {
+    /// A number as it is printed.
+    fn print(&self, sequence: i64) -> String {
+        let width = usize::try_from(self.digits).unwrap_or_default();
+        format!("{}{sequence:0width$}", self.prefix)
+    }
+
+    /// Whether some number may be one of either series: what one prefix has more than the other are digits.
+    fn may_print_numbers_of(&self, other: &Self) -> bool {
+        let rest =
+            self.prefix.strip_prefix(&other.prefix).or_else(|| other.prefix.strip_prefix(&self.prefix));
+        rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// Whether the number is behind what the series has come to.
+    fn has_printed(&self, number: &str) -> bool {
+        let sequence = number.strip_prefix(&self.prefix).and_then(|digits| digits.parse().ok());
+        sequence.is_some_and(|sequence| sequence < self.next_number && self.print(sequence) == number)
+    }
+}
+
+/// All series of the workspace.
+fn all_series(records: &Records) -> Result<Vec<InvoiceSeriesData>, Rejection> {
+    let of_series = |key: &&RecordKey| key.kind.as_str() == INVOICE_SERIES && records.data(key).is_some();
+    records.iter().map(|(key, _)| key).filter(of_series).map(|key| stored(records, key)).collect()
+}
+
+/// The next number of a series, its place and as it is printed, that no other one has given.
+fn next(series: &InvoiceSeriesData, all: &[InvoiceSeriesData]) -> Result<(i64, String), Rejection> {
+    let of_this_prefix = all.iter().filter(|other| other.prefix == series.prefix);
+    let sequence = of_this_prefix.fold(series.next_number, |next, twin| next.max(twin.next_number));
+    if sequence > MAX_NUMBER {
+        let title = "The series has no more numbers";
+        return Err(refusal(title, "/series", "exhausted", "has no more numbers"));
+    }
+    let number = series.print(sequence);
+    if all.iter().any(|other| other.has_printed(&number)) {
+        let title = "The series' next number is one of another series";
+        return Err(refusal(title, "/series", "taken", "has come to the numbers of another series"));
+    }
+    Ok((sequence, number))
 }

@@ -7,7 +7,7 @@ use crate::Records;
 /// What a type of command means: a pure function over records, the same on the server and (for display) in the client.
 ///
 /// An implementation must guarantee:
-/// - `touches` depends on the payload alone and names every record that `handle` reads or writes;
+/// - `touches` depends on the payload alone and names every record that `handle` reads or writes, but those of `READS_ALL`, which it only reads;
 /// - `handle` depends on its arguments alone: no clock, no chance, no I/O;
 /// - amounts, totals and states are computed here, never believed from a payload.
 pub trait CommandHandler: Send + Sync + 'static {
@@ -22,6 +22,10 @@ pub trait CommandHandler: Send + Sync + 'static {
 
     /// The roles whose bearers may send it; empty: every member of the workspace may. The client does not look at it, the server does.
     const ROLES: &'static [&'static str] = &[];
+
+    /// The kinds of which `handle` reads every record of the workspace, as a rule about all of them asks for. Small ones, which a rule of their
+    /// own keeps small: the server loads all of it for each command. A client has what it has at hand.
+    const READS_ALL: &'static [&'static str] = &[];
 
     /// Reads a payload, a JSON object. It may say everything that does not fit, as [`crate::read_form`] does, or the first thing, as here.
     fn read(&self, payload: &Value) -> Result<Self::Payload, Vec<FieldError>> {

@@ -258,6 +258,11 @@ impl Prepared {
         self.handler.roles()
     }
 
+    /// The kinds of which its handler reads every record.
+    pub fn reads_all(&self) -> &'static [&'static str] {
+        self.handler.reads_all()
+    }
+
     /// Runs the handler. Existence and versions are not checked here: see [`crate::execute`].
     pub fn handle(&self, context: &Context, records: &Records) -> Result<Effect, Rejection> {
         self.handler.handle(context, records, &self.payload)
@@ -275,6 +280,7 @@ trait ErasedHandler: Send + Sync {
     fn type_name(&self) -> &'static str;
     fn policy(&self) -> ConflictPolicy;
     fn roles(&self) -> &'static [&'static str];
+    fn reads_all(&self) -> &'static [&'static str];
     fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>>;
     fn handle(&self, context: &Context, records: &Records, payload: &Value) -> Result<Effect, Rejection>;
 }
@@ -292,6 +298,10 @@ impl<H: CommandHandler> ErasedHandler for Handler<H> {
 
     fn roles(&self) -> &'static [&'static str] {
         H::ROLES
+    }
+
+    fn reads_all(&self) -> &'static [&'static str] {
+        H::READS_ALL
     }
 
     fn touches(&self, payload: &Value) -> Result<Vec<Touch>, Vec<FieldError>> {

@@ -23,7 +23,8 @@ use std::{
 use offline_domain::{ConflictPolicy, Context, Effect, Execution, Prepared, Record, execute};
 use offline_protocol::{
     ChangeSeq, Command, CommandId, Conflict, ConflictReason, Expected, FieldError, Fingerprint,
-    IdempotencyKey, Problem, ProblemCode, RecordKey, RecordVersion, Retention, Timestamp, Verdict, Version,
+    IdempotencyKey, Problem, ProblemCode, RecordKey, RecordKind, RecordVersion, Retention, Timestamp,
+    Verdict, Version,
 };
 use serde_json::Value;
 
@@ -102,12 +103,15 @@ impl Batch {
             let Item::Ready(ready) = item else { continue };
             let command = &ready.command;
             wanted.records.extend(ready.prepared.touches().iter().map(|touch| touch.key.clone()));
+            wanted.kinds.extend(ready.prepared.reads_all().iter().filter_map(|kind| RecordKind::of(kind)));
             wanted.keys.push(command.idempotency_key.clone());
             wanted.commands.push(command.command_id);
             wanted.commands.extend(predecessors(command));
         }
         wanted.records.sort();
         wanted.records.dedup();
+        wanted.kinds.sort();
+        wanted.kinds.dedup();
         wanted.commands.sort();
         wanted.commands.dedup();
         wanted

@@ -66,6 +66,8 @@ pub struct Work {
 pub struct Wanted {
     /// Records, deleted ones included.
     pub records: Vec<RecordKey>,
+    /// Kinds of which all records are wanted, deleted ones included.
+    pub kinds: Vec<RecordKind>,
     /// The user's receipts with these keys.
     pub keys: Vec<IdempotencyKey>,
     /// The user's receipts of these commands, as far as they were applied.

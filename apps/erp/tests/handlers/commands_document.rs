@@ -24,7 +24,8 @@ The requests are below `/workspaces/{w}` ([protocol.md](protocol.md#one-command-
 | last write wins | the later one stands, and that is meant so |
 
 How a record is touched: **create** makes it; **update** changes it, a missing one is refused, a deleted one is a conflict; **upsert** makes or changes it; **advance** moves it on like a
-counter, a missing one is refused; **require** refers to it, a missing or deleted one is refused. `expected` speaks of the first one.
+counter, a missing one is refused; **require** refers to it, a missing or deleted one is refused; **read every** looks at all records of
+the kind. `expected` speaks of the first one.
 
 Commands that create, update or upsert one record keep their order, and a later one is held while an earlier one is parked. What is only advanced or required keeps nobody waiting: when a
 client sends a command that requires a record which it has just made itself, it names the making command in `dependsOn`.
@@ -54,6 +55,7 @@ fn row(registry: &Registry, sample: &Sample) -> String {
             touches.push(touch);
         }
     }
+    touches.extend(prepared.reads_all().iter().map(|kind| format!("read every `{kind}`")));
     let handled = registry.types().iter().any(|info| info.command_type == *name);
     let old = if handled { "" } else { " (an old version)" };
     let roles =

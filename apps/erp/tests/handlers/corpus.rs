@@ -72,6 +72,11 @@ impl Sample {
         self.given.iter().map(record).collect()
     }
 
+    /// The first record that it wrote.
+    pub(crate) fn written(&self) -> &Value {
+        &self.writes[0].data
+    }
+
     /// What it writes and answers now.
     fn executed(&self) -> (Vec<SampleRecord>, Value) {
         let name = &self.command_type;

@@ -56,6 +56,7 @@ pub(crate) async fn create(store: &dyn Store, membership: &Membership, first: u6
         records: numbers.clone().map(key).collect(),
         keys: numbers.clone().map(idempotency).collect(),
         commands: numbers.clone().map(command).collect(),
+        ..Wanted::default()
     };
     let user = membership.user_id().clone();
     let fold = move |loaded: Loaded| {

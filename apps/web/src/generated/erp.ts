@@ -366,7 +366,8 @@ export type InvoiceSeriesOpenV1 = {
  */
 series: string,
 /**
- * What stands before the number, 1 to 20 characters; nothing when absent.
+ * What stands before the number, 1 to 20 characters; nothing when absent. No other series may have it, nor one that is the same but for
+ * digits at the end of either: `A` and `A1` both come to `A10001`.
  */
 prefix?: string,
 /**
@@ -936,6 +937,9 @@ issuedBy: UserId, };
 
 /**
  * A series of invoice numbers. Commands of one workspace are executed one after the other, so that a number is given once and none is left out.
+ *
+ * No two series may be opened that could come to the same number. Some that were opened before this rule have one prefix: they count on
+ * together, each beginning behind the number that any of them has come to.
  */
 export type InvoiceSeriesData = {
 /**

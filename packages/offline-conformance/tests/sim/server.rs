@@ -291,6 +291,9 @@ impl ServerDisk {
                 loaded.records.insert(key.clone(), record.clone());
             }
         }
+        for (key, record) in rows.records.iter().filter(|(key, _)| work.wanted.kinds.contains(&key.kind)) {
+            loaded.records.insert(key.clone(), record.clone());
+        }
         for key in &work.wanted.keys {
             if let Some(receipt) = rows.receipts.get(&(user.clone(), key.clone())) {
                 loaded.receipts.insert(key.clone(), receipt.clone());

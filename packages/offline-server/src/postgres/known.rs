@@ -33,6 +33,12 @@ impl Known {
                 loaded.records.insert(key.clone(), record.clone());
             }
         }
+        if !work.wanted.kinds.is_empty() {
+            let wanted = |(key, _): &(&RecordKey, &Record)| work.wanted.kinds.contains(&key.kind);
+            for (key, record) in self.records.iter().filter(wanted) {
+                loaded.records.insert(key.clone(), record.clone());
+            }
+        }
         for key in &work.wanted.keys {
             if let Some(receipt) = self.receipts.get(&(user.clone(), key.clone())) {
                 loaded.receipts.insert(key.clone(), receipt.clone());

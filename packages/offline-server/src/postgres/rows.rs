@@ -1,6 +1,10 @@
 //! The statements: rows in, rows out. `workspace_id` comes first in every one of them, and look-ups and writes take whole arrays.
 
-use std::{collections::BTreeSet, pin::pin};
+use std::{
+    collections::BTreeSet,
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use deadpool_postgres::Client;
 use futures_util::{TryStreamExt as _, join, try_join};
@@ -39,6 +43,9 @@ const RECORDS: &str = "SELECT r.* FROM unnest($2::text[], $3::text[]) AS wanted 
         SELECT version, data, updated_by, updated_at, kind, id FROM offline.record \
         WHERE workspace_id = $1 AND kind = wanted.kind AND id = wanted.id OFFSET 0 \
     ) r";
+
+const KINDS: &str = "SELECT version, data, updated_by, updated_at, kind, id FROM offline.record \
+    WHERE workspace_id = $1 AND kind = ANY($2::text[])";
 
 const RECEIPTS: &str = "SELECT r.* FROM unnest($2::text[], $3::text[]) AS wanted (user_id, key) CROSS JOIN LATERAL ( \
         SELECT user_id, idempotency_key, command_id, fingerprint, verdict, result, received_at FROM offline.receipt \
@@ -95,11 +102,12 @@ pub(crate) async fn begin(
     workspace: &WorkspaceId,
     works: &[Work],
 ) -> Result<Known, Failure> {
-    let (scope, ensure, lock, find_records, find_receipts, find_applied) = try_join!(
+    let (scope, ensure, lock, find_records, find_kinds, find_receipts, find_applied) = try_join!(
         client.prepare_cached(SCOPE),
         client.prepare_cached(ENSURE),
         client.prepare_cached(LOCK),
         client.prepare_cached(RECORDS),
+        client.prepare_cached(KINDS),
         client.prepare_cached(RECEIPTS),
         client.prepare_cached(APPLIED),
     )?;
@@ -107,6 +115,9 @@ pub(crate) async fn begin(
     let records: BTreeSet<&RecordKey> = works.iter().flat_map(|work| &work.wanted.records).collect();
     let (kinds, ids): (Vec<_>, Vec<_>) =
         records.iter().map(|key| (key.kind.as_str(), key.id.as_str())).unzip();
+    let whole_kinds: BTreeSet<&str> =
+        works.iter().flat_map(|work| &work.wanted.kinds).map(RecordKind::as_str).collect();
+    let whole_kinds = Vec::from_iter(whole_kinds);
     let (mut key_users, mut keys) = (Vec::new(), Vec::new());
     let (mut command_users, mut commands) = (Vec::new(), Vec::<&uuid::Uuid>::new());
     for work in works {
@@ -119,14 +130,24 @@ pub(crate) async fn begin(
     let workspace = workspace.as_str();
     let id: [&(dyn ToSql + Sync); 1] = [&workspace];
     let wanted_records: [&(dyn ToSql + Sync); 3] = [&workspace, &kinds, &ids];
+    let wanted_kinds: [&(dyn ToSql + Sync); 2] = [&workspace, &whole_kinds];
     let wanted_receipts: [&(dyn ToSql + Sync); 3] = [&workspace, &key_users, &keys];
     let wanted_applied: [&(dyn ToSql + Sync); 3] = [&workspace, &command_users, &commands];
-    let (begun, scoped, ensured, locked, records, receipts, applied) = join!(
+    let bytes = AtomicUsize::new(0);
+    // Few commands ask for whole kinds: the others do without the statement.
+    let of_kinds = async {
+        if whole_kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        records_within(client, &find_kinds, &wanted_kinds, &bytes).await
+    };
+    let (begun, scoped, ensured, locked, records, of_kinds, receipts, applied) = join!(
         client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
         client.execute(&scope, &id),
         client.execute(&ensure, &id),
         client.query_one(&lock, &id),
-        records_within(client, &find_records, &wanted_records),
+        records_within(client, &find_records, &wanted_records, &bytes),
+        of_kinds,
         client.query(&find_receipts, &wanted_receipts),
         client.query(&find_applied, &wanted_applied),
     );
@@ -134,7 +155,8 @@ pub(crate) async fn begin(
     scoped?;
     ensured?;
     let change_seq = number(column(&locked?, 0, "workspace")?, ChangeSeq::new, "workspace")?;
-    let records = records?;
+    let mut records = records?;
+    records.extend(of_kinds?);
     let receipts = receipts?;
     let applied = applied?;
     Ok(Known {
@@ -151,18 +173,19 @@ pub(crate) async fn begin(
     })
 }
 
-/// The rows, as long as their contents are within what may be loaded. After that nobody reads on: the connection is given up.
+/// The rows, as long as their contents, with those counted already, are within what may be loaded. After that nobody reads on: the connection is given up.
 async fn records_within(
     client: &Client,
     statement: &Statement,
     parameters: &[&(dyn ToSql + Sync)],
+    bytes: &AtomicUsize,
 ) -> Result<Vec<Row>, Failure> {
     let parameters = parameters.iter().map(|parameter| *parameter as &dyn ToSql);
     let mut found = pin!(client.query_raw(statement, parameters).await?);
-    let (mut rows, mut bytes) = (Vec::new(), 0);
+    let mut rows = Vec::new();
     while let Some(row) = found.try_next().await? {
-        bytes += column::<Option<&str>>(&row, 1, "record")?.map_or(0, str::len);
-        if bytes > MAX_LOADED_BYTES {
+        let length = column::<Option<&str>>(&row, 1, "record")?.map_or(0, str::len);
+        if bytes.fetch_add(length, Ordering::Relaxed) + length > MAX_LOADED_BYTES {
             return Err(Failure::Final(StoreError::TooLarge));
         }
         rows.push(row);

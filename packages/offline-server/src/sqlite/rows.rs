@@ -43,13 +43,30 @@ pub(crate) fn load(
     let workspace = membership.workspace_id();
     let mut loaded = Loaded { change_seq: Some(head), ..Loaded::default() };
     let mut bytes = 0;
+    let mut take = |key: RecordKey, row: RecordRow| {
+        bytes += row.data.as_ref().map_or(0, String::len);
+        if bytes > MAX_LOADED_BYTES {
+            return Err(StoreError::TooLarge);
+        }
+        loaded.records.insert(key, row.record()?);
+        Ok(())
+    };
     for key in &wanted.records {
         if let Some(row) = record_row(connection, workspace, key)? {
-            bytes += row.data.as_ref().map_or(0, String::len);
-            if bytes > MAX_LOADED_BYTES {
-                return Err(StoreError::TooLarge);
-            }
-            loaded.records.insert(key.clone(), row.record()?);
+            take(key.clone(), row)?;
+        }
+    }
+    for kind in &wanted.kinds {
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT version, data, updated_by, updated_at, id FROM record WHERE workspace_id = ?1 AND kind = ?2",
+            )
+            .map_err(store_error)?;
+        let mut rows = statement.query([workspace.as_str(), kind.as_str()]).map_err(store_error)?;
+        while let Some(row) = rows.next().map_err(store_error)? {
+            let id: String = row.get(4).map_err(store_error)?;
+            let id = RecordId::new(&id).map_err(|_| bad_row("record"))?;
+            take(RecordKey::new(kind.clone(), id), RecordRow::read(row, 0).map_err(store_error)?)?;
         }
     }
     for key in &wanted.keys {

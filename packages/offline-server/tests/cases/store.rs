@@ -149,8 +149,12 @@ async fn what_is_not_there_is_missing_and_no_error() {
     let place = Place::new().await;
     let opened = place.open().await;
     let ana = member(&opened, "acme").await;
-    let wanted =
-        Wanted { records: vec![key("a")], keys: vec![idempotency_key(1)], commands: vec![command(1)] };
+    let wanted = Wanted {
+        records: vec![key("a")],
+        kinds: vec![key("a").kind],
+        keys: vec![idempotency_key(1)],
+        commands: vec![command(1)],
+    };
     let loaded = load(&*opened.store, &ana, wanted).await;
     assert_eq!(loaded.change_seq.unwrap_or(ChangeSeq::FIRST), ChangeSeq::FIRST);
     assert!(
@@ -183,6 +187,7 @@ async fn a_fold_is_given_what_the_ones_before_it_wrote() {
         records: vec![key("a"), key("b")],
         keys: vec![idempotency_key(1), idempotency_key(2), idempotency_key(3)],
         commands: vec![command(1), command(2), command(3)],
+        ..Wanted::default()
     };
     let loaded = load(&*opened.store, &ana, wanted).await;
     assert_eq!(loaded.change_seq.map(ChangeSeq::get), Some(3));
@@ -267,14 +272,56 @@ async fn a_command_cannot_be_applied_twice_even_by_a_broken_fold() {
 }
 
 #[tokio::test]
+async fn a_kind_that_is_wanted_comes_as_a_whole_and_from_one_workspace_alone() {
+    let place = Place::new().await;
+    let opened = place.open().await;
+    let ana = member(&opened, "acme").await;
+    let elsewhere = member(&opened, "globex").await;
+    let task = RecordKey::new(RecordKind::new("task").unwrap(), RecordId::new("t").unwrap());
+    opened.store.run(put_at(&ana, 1, task, Some(json!(1)))).await.unwrap();
+    opened.store.run(write(&elsewhere, 1, "z", json!(1))).await.unwrap();
+    // Together with those who write it: each is given what the ones before it wrote.
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let works = [2, 3, 4].map(|number| {
+        let mut work = write(&ana, number, &format!("r{number}"), json!(number));
+        work.wanted.kinds = vec![key("a").kind];
+        let (seen, inner) = (Arc::clone(&seen), Arc::clone(&work.fold));
+        let fold = move |loaded: Loaded| {
+            let place = loaded.change_seq.unwrap().get();
+            let ids: Vec<_> = loaded.records.iter().map(|(key, _)| key.id.to_string()).collect();
+            seen.lock().unwrap().push((place, ids.len()));
+            let Step::Done(folded) = inner.begin(loaded) else { unreachable!() };
+            folded
+        };
+        work.fold = Arc::new(fold);
+        work
+    });
+    for verdicts in join_all(works.map(|work| opened.store.run(work))).await {
+        verdicts.unwrap();
+    }
+    assert_eq!(*seen.lock().unwrap(), [(1, 0), (2, 1), (3, 2)]);
+    opened.store.run(put(&ana, 5, "r3", None)).await.unwrap();
+    let wanted = Wanted { kinds: vec![key("a").kind], ..Wanted::default() };
+    let loaded = load(&*opened.store, &ana, wanted).await;
+    let found: Vec<_> =
+        loaded.records.iter().map(|(key, record)| (key.to_string(), record.data.is_some())).collect();
+    let expected = [("r2", true), ("r3", false), ("r4", true)].map(|(id, live)| (key(id).to_string(), live));
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
 async fn nothing_of_a_workspace_is_seen_in_another_and_no_receipt_of_another_user() {
     let place = Place::new().await;
     let opened = place.open().await;
     let ana = member(&opened, "acme").await;
     opened.store.run(write(&ana, 1, "a", json!("secret"))).await.unwrap();
     let elsewhere = member(&opened, "globex").await;
-    let wanted =
-        Wanted { records: vec![key("a")], keys: vec![idempotency_key(1)], commands: vec![command(1)] };
+    let wanted = Wanted {
+        records: vec![key("a")],
+        kinds: vec![key("a").kind],
+        keys: vec![idempotency_key(1)],
+        commands: vec![command(1)],
+    };
     let loaded = load(&*opened.store, &elsewhere, wanted.clone()).await;
     assert_eq!(loaded.change_seq.unwrap_or(ChangeSeq::FIRST), ChangeSeq::FIRST);
     assert!(loaded.records.get(&key("a")).is_none());

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use offline_protocol::{RecordId, RecordKey, RecordKind};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{TestServer, body, statuses};
+use super::store::{member, put_at};
+use crate::support::{TestServer, assert_problem, body, statuses};
 
 /// How many send at once, half of them as Ben.
 const SENDERS: usize = 8;
@@ -71,6 +74,62 @@ async fn invoice_numbers_have_no_gap_however_many_issue_at_once() {
         }
     }
     assert_eq!(printed, (1..=32).map(|number| format!("RE-{number:05}")).collect());
+}
+
+#[tokio::test]
+async fn no_two_series_come_to_the_same_invoice_numbers() {
+    let server = TestServer::start().await;
+    let open = |workspace: &str, series: &str, prefix: &str| {
+        let payload = json!({ "series": series, "prefix": prefix });
+        let mut command = server.command("INVOICE_SERIES_OPEN_V1", payload);
+        command["workspaceId"] = json!(workspace);
+        command
+    };
+    // In one batch, in a later one, and one at a time; another workspace has numbers of its own.
+    let outcomes = server.send(&[open("acme", "a", "INV-"), open("acme", "b", "INV-")]).await;
+    assert_eq!(statuses(&outcomes), ["applied", "rejected"]);
+    assert_eq!(server.send_one(&open("acme", "c", "INV-2")).await["status"], "rejected");
+    let single = json!({ "series": "d", "prefix": "INV-" });
+    let response = server.write(Method::POST, "/invoice-series", "d", &single).send().await.unwrap();
+    let problem = assert_problem(response, 422, "rule-violated").await;
+    assert_eq!(
+        (&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]),
+        (&json!("/prefix"), &json!("taken"))
+    );
+    let outcomes = server.send_as(&server.token("ben", "globex"), &[open("globex", "a", "INV-")]).await;
+    assert_eq!(statuses(&outcomes), ["applied"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_from_before_that_share_a_prefix_give_no_number_twice_however_many_issue_at_once() {
+    let server = TestServer::start().await;
+    // As they could be opened before prefixes were compared.
+    let ana = member(&server.opened(), "acme").await;
+    for (number, (code, next)) in (900..).zip([("old-1", 5), ("old-2", 3)]) {
+        let key = RecordKey::new(RecordKind::new("invoice-series").unwrap(), RecordId::new(code).unwrap());
+        let data = json!({ "prefix": "INV-", "digits": 4, "nextNumber": next });
+        server.store.run(put_at(&ana, number, key, Some(data))).await.unwrap();
+    }
+    let mut batches = Vec::new();
+    for sender in 0..SENDERS {
+        let mut batch = Vec::new();
+        for number in 0..4 {
+            let id = format!("i{sender}-{number}");
+            batch.push(server.command("INVOICE_DRAFT_CREATE_V1", draft(&id)));
+            let series = format!("old-{}", 1 + (sender + number) % 2);
+            let payload = json!({ "invoiceId": id, "series": series, "issuedOn": "2026-11-22" });
+            let mut issue = server.command("INVOICE_ISSUE_V1", payload);
+            issue["expected"] = json!({ "version": 1 });
+            batch.push(issue);
+        }
+        batches.push(batch);
+    }
+    let outcomes = send_all_at_once(&server, &batches).await.concat();
+    let given: BTreeSet<_> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome["result"]["number"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(given, (5..37).map(|number| format!("INV-{number:04}")).collect());
 }
 
 #[tokio::test(flavor = "multi_thread")]
