@@ -76,11 +76,11 @@ pub fn check_versions(
             428,
             "This command needs the version that its author saw",
         ))),
-        (ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven, Some(expected))
-            if records.version(&first.key) != expected =>
-        {
-            conflict(ConflictReason::VersionConflict, &first.key)
-        }
+        // A creation that expects a version is made for a record that its author saw: where there is none, something is wrong.
+        (
+            ConflictPolicy::CreateOnly | ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven,
+            Some(expected),
+        ) if records.version(&first.key) != expected => conflict(ConflictReason::VersionConflict, &first.key),
         _ => None,
     }
 }

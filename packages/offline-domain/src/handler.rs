@@ -52,7 +52,7 @@ pub trait CommandHandler: Send + Sync + 'static {
 /// What happens when a record has changed since the command's author saw it. Declared for each type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConflictPolicy {
-    /// Makes a new record: an id that exists is a conflict.
+    /// Makes a new record: an id that exists is a conflict. A version, when the command carries one, must be zero: that of no record.
     CreateOnly,
     /// The command must carry the version its author saw; another one is a conflict.
     Guarded,

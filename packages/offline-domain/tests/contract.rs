@@ -140,7 +140,9 @@ fn the_rules_of_existence_and_versions() {
     assert_eq!(outcome::<0, 0>(ABSENT, None), "applied");
     assert_eq!(outcome::<0, 0>(LIVE, None), "already-exists");
     assert_eq!(outcome::<0, 0>(DELETED, None), "already-exists");
-    assert_eq!(outcome::<0, 0>(ABSENT, Some(7)), "applied");
+    assert_eq!(outcome::<0, 0>(LIVE, Some(3)), "already-exists");
+    assert_eq!(outcome::<0, 0>(ABSENT, Some(0)), "applied");
+    assert_eq!(outcome::<0, 0>(ABSENT, Some(7)), "version-conflict");
     // A guarded update.
     assert_eq!(outcome::<1, 1>(LIVE, Some(3)), "applied");
     assert_eq!(outcome::<1, 1>(LIVE, Some(2)), "version-conflict");

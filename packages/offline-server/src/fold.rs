@@ -347,12 +347,13 @@ impl Judge {
 
     /// The version to check against; the error is a rejection.
     fn expected_version(&self, ready: &Ready) -> Result<Option<Version>, Problem> {
-        let checked =
-            matches!(ready.prepared.policy(), ConflictPolicy::Guarded | ConflictPolicy::CheckedWhenGiven);
-        match (checked, ready.command.expected) {
-            (false, _) | (_, None) => Ok(None),
-            (true, Some(Expected::Version(version))) => Ok(Some(version)),
-            (true, Some(Expected::After(id))) => {
+        use ConflictPolicy::{CheckedWhenGiven, Commutes, CreateOnly, Guarded, LastWriteWins};
+        match (ready.prepared.policy(), ready.command.expected) {
+            (_, None) | (Commutes | LastWriteWins, _) => Ok(None),
+            (CreateOnly | Guarded | CheckedWhenGiven, Some(Expected::Version(version))) => Ok(Some(version)),
+            // There is no version before the first one: it says the order alone.
+            (CreateOnly, Some(Expected::After(_))) => Ok(None),
+            (Guarded | CheckedWhenGiven, Some(Expected::After(id))) => {
                 let produced = || {
                     let first = &ready.prepared.touches().first()?.key;
                     self.applied(id)?.verdict.version_of(first)

@@ -17,7 +17,7 @@ The requests are below `/workspaces/{w}` ([protocol.md](protocol.md#one-command-
 
 | policy | what happens when the record has changed since the command's author saw it |
 | --- | --- |
-| create only | makes a new record; an id that exists is a conflict |
+| create only | makes a new record; an id that exists is a conflict; a version that it expects of one that does not exist is refused (`record-not-found`), unless it is 0 |
 | guarded | must carry `expected`; another version is a conflict |
 | checked when given | as guarded, when it carries `expected` |
 | commutes | a delta or an append: any order gives the same, so a version is never checked |

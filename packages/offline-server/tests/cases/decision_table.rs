@@ -175,6 +175,30 @@ async fn row_10_a_creation_under_an_id_that_exists_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn row_08_and_10_a_creation_that_expects_a_version_finds_it_or_makes_nothing() {
+    let server = TestServer::start().await;
+    let expecting = |id: &str, expected: Value| {
+        let mut create = server.create(id);
+        create["expected"] = expected;
+        create
+    };
+    let wrong = expecting("e1", json!({ "version": 3 }));
+    for replayed in [false, true] {
+        let outcome = server.send_one(&wrong).await;
+        assert_eq!((outcome["status"].as_str(), code(&outcome)), (Some("rejected"), "record-not-found"));
+        assert_eq!(outcome["replayed"], replayed);
+    }
+    assert_eq!((server.count("receipt").await, server.count("record").await), (1, 0));
+    // Zero is the version of no record. An own command before it is the order alone.
+    let first = expecting("e1", json!({ "version": 0 }));
+    let second = expecting("e2", json!({ "after": first["commandId"] }));
+    assert_eq!(statuses(&server.send(&[first, second]).await), ["applied", "applied"]);
+    // What exists stays a conflict, whatever is expected of it: a second try with the version that the first one was shown.
+    let again = server.send_one(&expecting("e1", json!({ "version": 1 }))).await;
+    assert_eq!((&again["reason"], &again["expectedVersion"]), (&json!("already-exists"), &json!(1)));
+}
+
+#[tokio::test]
 async fn row_12_a_rule_refuses_with_its_reason_and_stays_with_it() {
     let server = TestServer::start().await;
     let mut negative = server.create("e1");
