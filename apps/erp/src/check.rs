@@ -27,13 +27,15 @@ impl Checks {
         self.0
     }
 
-    /// One line of text with something to read in it, of at most `max` characters.
+    /// One line of text with something to read in it, of at most `max` characters, which looks like what it is.
     pub(crate) fn text(&mut self, pointer: &str, text: &str, max: usize) {
         let (mut length, mut says_something, mut is_one_line) = (0, false, true);
         for character in text.chars() {
             length += 1;
             says_something |= !character.is_whitespace();
-            is_one_line &= !character.is_control();
+            // What turns the letters behind it about makes a name look like another one. The marks that Hebrew and Arabic need stay.
+            is_one_line &= !character.is_control()
+                && !matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         }
         if !says_something {
             self.fail(pointer, "empty", "must not be empty");

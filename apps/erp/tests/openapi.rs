@@ -128,7 +128,7 @@ fn refine(name: &str, field: &mut Value) {
         }
         [true, ..] if unit.starts_with(" characters") => {
             (field["minLength"], field["maxLength"]) = (json!(least), json!(most));
-            field["pattern"] = json!("^[^\\u0000-\\u001f\\u007f-\\u009f]*$");
+            field["pattern"] = json!("^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$");
         }
         [_, true, _] => (field["minimum"], field["maximum"]) = (json!(least), json!(most)),
         [_, _, true] => (field["minItems"], field["maxItems"]) = (json!(least), json!(most)),

@@ -102,6 +102,24 @@ async fn garbage_is_answered_with_a_stable_code_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn a_name_that_would_look_like_another_one_is_refused() {
+    let server = TestServer::start().await;
+    let customer = |id: &str, name: &str| json!({ "customerId": id, "name": name });
+    // Shown as: Globex - account 0815 of the bank.
+    let turned = customer("c1", "Globex - account \u{202e}5180\u{202c} of the bank");
+    let outcome = server.send_one(&server.command("CUSTOMER_CREATE_V1", turned.clone())).await;
+    assert_eq!((code(&outcome), errors(&outcome["problem"])), ("invalid-payload", 1));
+    let single = server.write(reqwest::Method::POST, "/customers", "k", &turned).send().await.unwrap();
+    let problem = assert_problem(single, 422, "invalid-payload").await;
+    let error = &problem["errors"][0];
+    assert_eq!((&error["pointer"], &error["code"]), (&json!("/name"), &json!("control-character")));
+    assert_eq!(server.count("receipt").await, 0);
+    let hebrew = customer("c1", "\u{5d7}\u{5d1}\u{5e8}\u{5d4} (Globex)\u{200f} \u{5d1}\u{5e2}\"\u{5de}");
+    let single = server.write(reqwest::Method::POST, "/customers", "k", &hebrew).send().await.unwrap();
+    assert_eq!(single.status(), 201);
+}
+
+#[tokio::test]
 async fn of_a_payload_full_of_faults_no_more_is_said_than_somebody_reads() {
     let server = TestServer::start().await;
     let lines = |line: Value, many: usize| vec![line; many];
