@@ -12,6 +12,7 @@ mod bare;
 mod clients;
 mod cpu;
 mod pgbench;
+mod slow_disk;
 mod soak;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -312,8 +313,12 @@ fn memory(pid: u32) -> (u64, u64) {
     (field("VmRSS:"), field("VmHWM:"))
 }
 
-#[tokio::main]
-async fn main() {
+fn main() {
+    slow_disk::begin_anew_if_asked();
+    tokio::runtime::Runtime::new().unwrap().block_on(measure());
+}
+
+async fn measure() {
     let (rounds, many) = (number("ROUNDS", 3).max(1), number("MANY", 3).max(1));
     let load = || fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load before: {}", load().trim());
