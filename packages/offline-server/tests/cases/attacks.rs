@@ -199,6 +199,27 @@ async fn row_28_a_batch_whose_records_are_too_large_together_is_refused_and_half
 }
 
 #[tokio::test]
+async fn row_28_a_kind_that_is_read_as_a_whole_counts_with_the_records_beside_it() {
+    let server = TestServer::start().await;
+    let ana = super::store::member(&server.opened(), "acme").await;
+    for (number, kind) in [(900, erp::EXPENSE), (901, erp::INVOICE_SERIES)] {
+        let key = offline_protocol::RecordKey::new(kind.parse().unwrap(), "large".parse().unwrap());
+        let work = super::store::put_at(&ana, number, key, Some(json!("x".repeat(20_000_000))));
+        server.store.run(work).await.unwrap();
+    }
+    let series = server.command("INVOICE_SERIES_OPEN_V1", json!({ "series": "a", "prefix": "A-" }));
+    let update = server.update("large", json!({ "version": 1 }));
+    let both = json!({ "commands": [series, update] }).to_string();
+    let token = server.token("ana", "acme");
+    let response = server.post(&token).body(both).send().await.unwrap();
+    assert_problem(response, 413, "request-too-large").await;
+    // Each alone is judged; neither of these contents is one.
+    for command in [series, update] {
+        assert_eq!(code(&server.send_one(&command).await), "rule-violated");
+    }
+}
+
+#[tokio::test]
 async fn a_list_of_millions_is_too_large_and_still_has_to_be_json() {
     let server = TestServer::start().await;
     let token = server.token("ana", "acme");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::{
     place::Place,
-    support::{SECRET, TestServer, assert_problem, body},
+    support::{SECRET, TestServer, assert_problem, body, statuses},
 };
 
 #[tokio::test]
@@ -89,6 +89,29 @@ async fn a_resource_reads_as_the_records_of_its_kind_do() {
     assert_problem(server.get(&ana, "/workspaces/acme/invoices/e1").await, 404, "record-not-found").await;
     assert_problem(server.get(&ana, "/workspaces/acme/expenses/%ff").await, 404, "not-found").await;
     assert_problem(server.get(&ana, "/workspaces/acme/nothing").await, 404, "not-found").await;
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_is_a_version_like_any_other() {
+    let server = TestServer::start().await;
+    server.post_expense("e1", "k1").send().await.unwrap();
+    let before = server.expense("e1").await.unwrap();
+    let said = json!({ "amountMinor": before["data"]["amountMinor"] });
+    for (key, seen, payload) in [("k2", 1, json!({})), ("k3", 2, said)] {
+        for replayed in [None, Some("true")] {
+            let change = server.write(Method::PATCH, "/expenses/e1", key, &payload);
+            let response = change.header("if-match", format!("\"{seen}\"")).send().await.unwrap();
+            let header = response.headers().get("idempotency-replayed").map(|value| value.to_str().unwrap());
+            assert_eq!((response.status().as_u16(), header), (200, replayed));
+            assert_eq!(response.headers()["etag"], format!("\"{}\"", seen + 1));
+        }
+    }
+    // What comes after such a command speaks of its version, and each command has its place in the log.
+    let mut nothing = server.command("EXPENSE_UPDATE_V1", json!({ "expenseId": "e1" }));
+    nothing["expected"] = json!({ "version": 3 });
+    let after = server.update("e1", json!({ "after": nothing["commandId"] }));
+    assert_eq!(statuses(&server.send(&[nothing, after]).await), ["applied", "applied"]);
+    assert_eq!((server.count("receipt").await, server.count("change").await), (5, 5));
 }
 
 #[tokio::test]
