@@ -37,19 +37,13 @@ impl List {
         plan: &mut Plan,
     ) -> Result<Step<Vec<OutboxCommand>>, StoreError> {
         let [flights, tally, rest @ ..] = seen.answers else {
-            if !seen.answers.is_empty() {
-                return Ok(Step::Each);
-            }
             self.page = Page::default();
             Flights::ask(plan);
             Tally::ask(plan);
             let of = |index| (Store::Commands, index);
             match &self.query {
-                // At the head there may be much that was settled, and is to be skipped.
-                OutboxQuery::Seq { after, .. } => {
-                    _ = after.inspect(|after| ask(after.get() as i64 + 1, plan));
-                    return Ok(Step::Each);
-                }
+                // First what was settled, and is to be skipped.
+                OutboxQuery::Seq { .. } => {}
                 OutboxQuery::Ids(ids) => _ = rows_of_ids(ids, &[], plan),
                 OutboxQuery::Record(key) => {
                     let key = joined![key];
@@ -62,7 +56,8 @@ impl List {
         let (flights, tally) = (Flights::of(flights)?, Tally::of(tally)?);
         let mut commands = match &self.query {
             OutboxQuery::Seq { after, limit } => {
-                if !self.page.is_read((*after, *limit), (&flights, &tally), rest, plan)? {
+                let after = after.map_or(0, Seq::get) as i64;
+                if !self.page.is_read((after, *limit), (&flights, &tally), rest, plan)? {
                     return Ok(Step::Each);
                 }
                 let Page { found, blocks, .. } = std::mem::take(&mut self.page);
@@ -100,14 +95,6 @@ fn all(rows: &mut dyn Iterator<Item = &Row>, flights: &Flights) -> Result<Vec<Ou
     Ok(commands)
 }
 
-/// Asks for two pieces of a page: the rows of the next keys, and some behind them.
-fn ask(first: i64, plan: &mut Plan) {
-    let end = first + KEYS_AT_ONCE;
-    let rows = (Store::Commands, Index::Primary);
-    plan.read(Want::Rows, rows, (first, end), usize::MAX);
-    plan.read(Want::Rows, rows, (end + 1, i64::MAX), ROWS_AT_ONCE);
-}
-
 /// A page of the outbox that is read in pieces, so that the browser's page can answer in between. Two are asked for at once: while one is looked through,
 /// the browser reads the other.
 #[derive(Default)]
@@ -122,30 +109,32 @@ impl Page {
     /// Looks through the pieces that have come. False when there are more to come.
     fn is_read(
         &mut self,
-        (after, limit): (Option<Seq>, usize),
+        (after, limit): (i64, usize),
         (flights, tally): (&Flights, &Tally),
         pieces: &[Answer],
         plan: &mut Plan,
     ) -> Result<bool, StoreError> {
-        let is_behind = after.is_some();
-        let after = after.map_or(0, Seq::get) as i64;
         for row in tally.unsettled(pieces[self.looked..].iter().flatten()) {
             if self.found.len() < limit {
                 self.add(row, after, limit, flights)?;
             }
         }
         self.looked = pieces.len();
+        let most = limit.saturating_add(1).min(ROWS_AT_ONCE);
         // The second of two goes on to the end, as far as it may.
         let is_second = pieces.len().is_multiple_of(2);
         let second = pieces.last().filter(|_| is_second);
-        if self.found.len() >= limit || second.is_some_and(|rows| rows.len() < ROWS_AT_ONCE) {
+        if self.found.len() >= limit || second.is_some_and(|rows| rows.len() < most) {
             self.found.truncate(limit);
             return Ok(true);
         }
-        // Behind a command the first two were asked for before anything was known.
-        if is_second && !(is_behind && pieces.is_empty()) {
+        if is_second {
             let last = second.and_then(|rows| rows.last()).map_or(after, |row| row.key);
-            ask(tally.settled.end_from(last + 1), plan);
+            let first = tally.settled.end_from(last + 1);
+            let end = first + KEYS_AT_ONCE;
+            let rows = (Store::Commands, Index::Primary);
+            plan.read(Want::Rows, rows, (first, end), usize::MAX);
+            plan.read(Want::Rows, rows, (end + 1, i64::MAX), most);
         }
         Ok(false)
     }
