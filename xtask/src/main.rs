@@ -96,8 +96,8 @@ Usage: cargo xtask <task>
                             every decoder, or one, against what libFuzzer thinks of; `--keep` renews fuzz/corpus
   check                     fmt, clippy, rustdoc, generated types, wasm, TypeScript, lint
   bench web                 the engine in a browser beside plain IndexedDB; ROUNDS=5, MANY=100000
-  bench sqlite              the engine on SQLite beside plain rusqlite; the same two variables
-  bench server              the server over HTTP beside its stores; ROUNDS=3, MANY=3
+  bench sqlite              the engine on SQLite beside plain rusqlite; the same two variables, and FLUSH_MS=0 more for each flush of the disk
+  bench server              the server over HTTP beside its stores; ROUNDS=3, MANY=3, FLUSH_MS=0
   bench soak                the server's memory and handles under a steady load; SECONDS=180
   generate                  rewrite the files that are generated from Rust types
   wasm                      the web app's engine, into apps/web/engine/pkg

@@ -12,7 +12,6 @@ mod bare;
 mod clients;
 mod cpu;
 mod pgbench;
-mod slow_disk;
 mod soak;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -313,12 +312,8 @@ fn memory(pid: u32) -> (u64, u64) {
     (field("VmRSS:"), field("VmHWM:"))
 }
 
-fn main() {
-    slow_disk::begin_anew_if_asked();
-    tokio::runtime::Runtime::new().unwrap().block_on(measure());
-}
-
-async fn measure() {
+#[tokio::main]
+async fn main() {
     let (rounds, many) = (number("ROUNDS", 3).max(1), number("MANY", 3).max(1));
     let load = || fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load before: {}", load().trim());
