@@ -48,6 +48,8 @@ import('rolldown').then(async ({ rolldown }) => {
   code = withBlock(code, 'function getDataViewMemory0(', VIEW);
   code = withPart(code, START, 'function __wbg_finalize_init(instance) {\n    wasm = instance.exports;\n    $1\n}');
   code = withPart(code, DTORS, 'const CLOSURE_DTORS = new FinalizationRegistry(state =>');
+  // Of items of one byte, and of fields without any before them.
+  code = withPart(code, / (\+ [48] \* 0|[*/] 1)\b/g, '');
   // Parts of the glue that the entry puts to its own use.
   writeFileSync(glue, `${code}\nexport { __wbg_finalize_init, __wbg_get_imports };\n`);
   writeFileSync(input, entry);

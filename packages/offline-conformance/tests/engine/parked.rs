@@ -219,6 +219,27 @@ fn own_commands_that_wait_for_one_that_the_server_never_had_do_not_conflict_with
 }
 
 #[test]
+fn a_conflict_with_the_second_record_says_nothing_of_the_version_of_the_first() {
+    let mut rig = Rig::new();
+    let (tab, _) = rig.device();
+    for id in ["a", "b", "c"] {
+        rig.create(&tab, id);
+    }
+    rig.sync(&tab);
+    rig.ben_renames("b", "ben's");
+    rig.ben_deletes("b");
+    let moved = EnqueueRequest::new("PAIR_MOVE_V1", pair_move("a", "b", 0)).expecting(version(1));
+    let moved = rig.enqueue(&tab, moved);
+    rig.sync(&tab);
+    let conflict = rig.outbox(&tab)[0].command.conflict.clone().expect("the server's word");
+    assert_eq!((conflict.id.as_str(), conflict.server_version.get()), ("b", 3));
+    let elsewhere = pair_move("a", "c", 0);
+    rig.world.run(tab.engine.retry_with_latest(moved, Some(elsewhere.into()))).unwrap();
+    rig.sync(&tab);
+    assert_eq!((rig.outbox(&tab), rig.on_server("a").unwrap().0), (vec![], 2));
+}
+
+#[test]
 fn what_stays_behind_a_discarded_command_never_goes_unchecked() {
     let mut rig = Rig::new();
     let (tab, _) = rig.device();

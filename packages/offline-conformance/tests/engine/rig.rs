@@ -172,6 +172,11 @@ impl Rig {
         let data: Value = serde_json::json!({ "name": to, "amount": 0 });
         self.server.write(&acme(), &thing(name), Some(data), &ben());
     }
+
+    /// Somebody else deletes a thing.
+    pub(crate) fn ben_deletes(&self, name: &str) {
+        self.server.write(&acme(), &thing(name), None, &ben());
+    }
 }
 
 impl Tab {

@@ -170,7 +170,11 @@ fn maybe_applied(command: &OutboxCommand) -> bool {
 /// One that came after a command which the server does not know, or which wrote another record, expects a version that no record has: the
 /// answer is a conflict with the record as it is, and from there a person decides.
 fn expected_now(command: &OutboxCommand) -> Option<Expected> {
-    if let Some(conflict) = &command.conflict {
+    // Versions are checked of the record that is touched first: what the server says of another one says nothing of it.
+    if let (Some(conflict), Some(first)) = (&command.conflict, command.touches.first())
+        && first.kind == conflict.kind
+        && first.id == conflict.id
+    {
         return Some(Expected::Version(conflict.server_version));
     }
     let unrelated = ProblemCode::InvalidCommand.as_str();
