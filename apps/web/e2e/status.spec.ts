@@ -47,6 +47,7 @@ test('a database that the browser has thrown away is told of until somebody has 
   await expect(notice).toHaveCount(0);
   // A page of the same site on which nothing of ours runs.
   await page.goto(new URL('/healthz', home).href);
+  await expect(page).toHaveTitle('');
   const deleted = await page.evaluate(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('offline-outbox:acme:'));
     for (const name of names) {
