@@ -3,8 +3,4 @@ import { serveShell, type ShellFile } from 'offline-web/service-worker';
 /** Put in by build/service-worker-plugin.ts. */
 declare const __PRECACHE__: readonly ShellFile[];
 
-serveShell({
-  files: __PRECACHE__,
-  // Also what an operator looks at in a browser.
-  networkOnly: ['/sync/', '/workspaces/', '/dev/', '/healthz', '/readyz', '/metrics'],
-});
+serveShell({ files: __PRECACHE__ });

@@ -21,7 +21,7 @@ export interface ShellOptions {
   files: readonly ShellFile[];
   /** What a navigation gets; one of `files`. @default '/index.html' */
   index?: string;
-  /** Paths beginning with one of these go to the network, always. @default ['/sync/', '/workspaces/', '/dev/'] */
+  /** Paths beginning with one of these go to the network, always. @default those of the server: its API, and what an operator looks at in a browser */
   networkOnly?: readonly string[];
   /** @default the worker's own global scope */
   scope?: ShellScope;
@@ -48,6 +48,7 @@ interface ShellFetchEvent {
   respondWith(response: Promise<Response>): void;
 }
 
+const SERVER_PATHS = ['/sync/', '/workspaces/', '/dev/', '/healthz', '/readyz', '/metrics'];
 const PREFIX = 'offline-shell:';
 /** Marks in the cache of a version, never files of the shell: that all of it is there, and when it was taken into use. */
 const COMPLETE = '/.offline-shell/complete';
@@ -55,7 +56,7 @@ const ACTIVATED = '/.offline-shell/activated';
 
 /** Makes this service worker serve the shell. Call it once, at the top of the worker. */
 export function serveShell(options: ShellOptions): void {
-  const { files, index = '/index.html', networkOnly = ['/sync/', '/workspaces/', '/dev/'] } = options;
+  const { files, index = '/index.html', networkOnly = SERVER_PATHS } = options;
   const scope = options.scope ?? (globalThis as unknown as ShellScope);
   const urls = new Set(files.map((file) => file.url));
   if (!urls.has(index)) throw new Error(`The shell has no ${index}.`);
