@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::value::RawValue;
 
 use crate::{
-    fold::{Item, Ready, Refused},
+    batch::{Item, Ready, Refused},
     item::{peek_id, read_command, read_plain},
     json::{JsonError, read_item},
 };

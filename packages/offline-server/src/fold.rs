@@ -20,21 +20,22 @@ use std::{
     time::Duration,
 };
 
-use offline_domain::{ConflictPolicy, Context, Effect, Execution, Prepared, Record, execute};
+use offline_domain::{ConflictPolicy, Context, Effect, Execution, Record, execute};
 use offline_protocol::{
-    ChangeSeq, Command, CommandId, Conflict, ConflictReason, Expected, FieldError, Fingerprint,
-    IdempotencyKey, Problem, ProblemCode, RecordKey, RecordKind, RecordVersion, Retention, Timestamp,
-    Verdict, Version,
+    ChangeSeq, CommandId, Conflict, ConflictReason, Expected, FieldError, IdempotencyKey, Problem,
+    ProblemCode, RecordKey, RecordVersion, Verdict, Version,
 };
 use serde_json::Value;
 
 use crate::{
-    Change, Changes, Fold, Folded, Loaded, Membership, Pause, Receipt, SqlAnswer, SqlCall, SqlHandlers, Step,
-    StoredRecord, StoredVerdict, Wanted, json::json_text,
+    Change, Changes, Fold, Folded, Loaded, Pause, Receipt, SqlAnswer, SqlCall, Step, StoredRecord,
+    StoredVerdict,
+    batch::{Batch, Item, Ready, predecessors},
+    json::json_text,
 };
 
 /// How wrong a client's clock may be before it costs a command its execution.
-pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(48 * 3600);
+const CLOCK_SKEW: Duration = Duration::from_secs(48 * 3600);
 
 /// When a client should come back with a command that a handler failed on: the program must change first.
 const BROKEN_HANDLER_RETRY: Duration = Duration::from_secs(300);
@@ -46,77 +47,6 @@ const MAX_SNAPSHOT_BYTES: usize = 4 * 1024 * 1024;
 const SNAPSHOT_RETRY: Duration = Duration::from_secs(1);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// A batch whose items have been read.
-pub(crate) struct Batch {
-    pub(crate) membership: Membership,
-    pub(crate) now: Timestamp,
-    pub(crate) retention: Retention,
-    pub(crate) sql: SqlHandlers,
-    pub(crate) items: Vec<Item>,
-}
-
-/// One item of a batch.
-pub(crate) enum Item {
-    /// Well-formed, of a known type, with a payload that fits it.
-    Ready(Box<Ready>),
-    /// Refused for what it says by itself.
-    Refused(Box<Refused>),
-}
-
-/// An item that cannot be judged.
-pub(crate) struct Refused {
-    pub(crate) command_id: Option<CommandId>,
-    /// The command, when the item is one: for the log.
-    pub(crate) command: Option<Command>,
-    pub(crate) problem: Problem,
-}
-
-/// A command that can be judged.
-pub(crate) struct Ready {
-    pub(crate) command: Command,
-    pub(crate) prepared: Prepared,
-    pub(crate) fingerprint: Fingerprint,
-}
-
-impl Item {
-    pub(crate) fn command_id(&self) -> Option<CommandId> {
-        match self {
-            Self::Ready(ready) => Some(ready.command.command_id),
-            Self::Refused(refused) => refused.command_id,
-        }
-    }
-
-    pub(crate) fn command(&self) -> Option<&Command> {
-        match self {
-            Self::Ready(ready) => Some(&ready.command),
-            Self::Refused(refused) => refused.command.as_ref(),
-        }
-    }
-}
-
-impl Batch {
-    /// What has to be loaded to fold this batch.
-    pub(crate) fn wanted(&self) -> Wanted {
-        let mut wanted = Wanted::default();
-        for item in &self.items {
-            let Item::Ready(ready) = item else { continue };
-            let command = &ready.command;
-            wanted.records.extend(ready.prepared.touches().iter().map(|touch| touch.key.clone()));
-            wanted.kinds.extend(ready.prepared.reads_all().iter().filter_map(|kind| RecordKind::of(kind)));
-            wanted.keys.push(command.idempotency_key.clone());
-            wanted.commands.push(command.command_id);
-            wanted.commands.extend(predecessors(command));
-        }
-        wanted.records.sort();
-        wanted.records.dedup();
-        wanted.kinds.sort();
-        wanted.kinds.dedup();
-        wanted.commands.sort();
-        wanted.commands.dedup();
-        wanted
-    }
-}
 
 /// Judges every item of a batch, each on top of what the earlier ones did.
 pub(crate) struct BatchFold(pub(crate) Arc<Batch>);
@@ -138,14 +68,6 @@ impl Fold for BatchFold {
         };
         judge.go_on()
     }
-}
-
-fn predecessors(command: &Command) -> impl Iterator<Item = CommandId> {
-    let after = match command.expected {
-        Some(Expected::After(id)) => Some(id),
-        _ => None,
-    };
-    command.depends_on.iter().copied().chain(after)
 }
 
 /// What is known of one command after it has been looked at.
@@ -347,13 +269,13 @@ impl Judge {
 
     /// The version to check against; the error is a rejection.
     fn expected_version(&self, ready: &Ready) -> Result<Option<Version>, Problem> {
-        use ConflictPolicy::{CheckedWhenGiven, Commutes, CreateOnly, Guarded, LastWriteWins};
+        use ConflictPolicy::{Commutes, CreateOnly, LastWriteWins};
         match (ready.prepared.policy(), ready.command.expected) {
             (_, None) | (Commutes | LastWriteWins, _) => Ok(None),
-            (CreateOnly | Guarded | CheckedWhenGiven, Some(Expected::Version(version))) => Ok(Some(version)),
+            (_, Some(Expected::Version(version))) => Ok(Some(version)),
             // There is no version before the first one: it says the order alone.
             (CreateOnly, Some(Expected::After(_))) => Ok(None),
-            (Guarded | CheckedWhenGiven, Some(Expected::After(id))) => {
+            (_, Some(Expected::After(id))) => {
                 let produced = || {
                     let first = &ready.prepared.touches().first()?.key;
                     self.applied(id)?.verdict.version_of(first)

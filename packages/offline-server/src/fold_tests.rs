@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Change, Fold as _, Folded, Loaded, Membership, Receipt, SqlHandlers, Step,
+    batch::{Batch, Item, Ready, Refused},
     envelope::read_batch,
-    fold::{Batch, BatchFold, Item, Ready, Refused},
+    fold::BatchFold,
 };
 
 #[derive(Serialize, Deserialize)]

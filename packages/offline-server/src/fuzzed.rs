@@ -15,10 +15,8 @@ use offline_protocol::{
 use serde_json::Value;
 
 use crate::{
-    CursorKey, Fold as _, Loaded, Membership, SqlHandlers, Step, StoredVerdict,
-    envelope::read_batch,
-    fold::{Batch, BatchFold},
-    http::fuzzed as http,
+    CursorKey, Fold as _, Loaded, Membership, SqlHandlers, Step, StoredVerdict, batch::Batch,
+    envelope::read_batch, fold::BatchFold, http::fuzzed as http,
 };
 
 #[cfg(test)]

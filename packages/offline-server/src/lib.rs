@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod batch;
 mod changes;
 mod clock;
 mod envelope;

@@ -14,8 +14,9 @@ use tracing::Span;
 
 use crate::{
     Fold, Identity, Loaded, Membership, Server, Step, StoreError, TraceParent, Work,
+    batch::{Batch, Item},
     envelope::read_batch,
-    fold::{Batch, BatchFold, Item},
+    fold::BatchFold,
 };
 
 /// Why a batch has no outcomes.

@@ -21,8 +21,8 @@ use serde_json::Value;
 
 use crate::{
     Membership, Server,
+    batch::Item,
     envelope::{invalid_request, judge},
-    fold::Item,
     submit::run,
 };
 
