@@ -133,6 +133,12 @@ fn older(world: &mut World, all: &[(&str, &str, i64, i64)]) {
     }
 }
 
+/// A draft `i1`, whatever was there before.
+fn put_draft(world: &mut World) {
+    let draft = crate::corpus::sample("INVOICE_DRAFT_CREATE_V1").written().clone();
+    world.put(key("invoice", "i1"), Some(draft));
+}
+
 fn issue_of(series: &str) -> Value {
     let mut payload = issue("i1");
     payload["series"] = json!(series);
@@ -146,11 +152,7 @@ fn series_from_before_that_share_a_prefix_count_on_together() {
     let expected =
         [("b", "INV-00012"), ("a", "INV-0013"), ("a", "INV-0014"), ("b", "INV-00015"), ("c", "RE-00040")];
     for (series, number) in expected {
-        world.put(key("invoice", "i1"), None);
-        world.put(
-            key("invoice", "i1"),
-            Some(crate::corpus::sample("INVOICE_DRAFT_CREATE_V1").written().clone()),
-        );
+        put_draft(&mut world);
         assert_eq!(world.apply("INVOICE_ISSUE_V1", &issue_of(series))["number"], number);
     }
     assert_eq!(world.data("invoice-series", "a")["nextNumber"], 15);
@@ -161,7 +163,7 @@ fn series_from_before_that_share_a_prefix_count_on_together() {
 fn a_series_from_before_stops_at_the_numbers_of_another_one() {
     let mut world = World::default();
     older(&mut world, &[("a", "A", 4, 10_001), ("b", "A1", 4, 5)]);
-    world.put(key("invoice", "i1"), Some(crate::corpus::sample("INVOICE_DRAFT_CREATE_V1").written().clone()));
+    put_draft(&mut world);
     let (title, refused) = world.refused("INVOICE_ISSUE_V1", &issue_of("a"));
     assert_eq!(title, "The series' next number is one of another series");
     assert_eq!(refused, errors(&[("/series", "taken")]));
@@ -184,9 +186,8 @@ proptest! {
             let width = usize::try_from(*digits).unwrap();
             given.extend((1..*next).map(|number| format!("{prefix}{number:0width$}")));
         }
-        let draft = crate::corpus::sample("INVOICE_DRAFT_CREATE_V1").written().clone();
         for turn in turns {
-            world.put(key("invoice", "i1"), Some(draft.clone()));
+            put_draft(&mut world);
             let command = issue_of(&format!("s{}", turn % series.len()));
             if let Execution::Applied(effect) = world.run("INVOICE_ISSUE_V1", &command) {
                 let number = effect.result["number"].as_str().unwrap().to_owned();
