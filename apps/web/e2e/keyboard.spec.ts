@@ -47,3 +47,17 @@ test('the focus goes along with the selection, so that the arrows reach the end 
     await expect(ana.page.locator(`[aria-posinset="${row}"] a`)).toBeFocused();
   }
 });
+
+test('a key counts from the moment at which the page is there', async ({ ana }) => {
+  const { page } = ana;
+  await page.addInitScript(() => {
+    const pressed = new MutationObserver(() => {
+      if (document.querySelector('h1')?.textContent !== 'Expenses') return;
+      pressed.disconnect();
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true, cancelable: true }));
+    });
+    pressed.observe(document, { childList: true, subtree: true });
+  });
+  await page.reload();
+  await expect(page.getByLabel('Description')).toBeFocused();
+});

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react';
+import { useLayoutEffect, useRef } from 'react';
 
 /** What is bound to single keys, for the help dialog. */
 export const SHORTCUTS: readonly { keys: string; what: string }[] = [
@@ -22,10 +22,11 @@ type Bindings = Readonly<Record<string, () => void>>;
 /** Binds keys (`n`, or `g e` for one after the other) while nothing is being typed and no dialog is open; Escape leaves a field. */
 export function useShortcuts(bindings: Bindings): void {
   const current = useRef(bindings);
-  useEffect(() => {
+  // With the page and not after it: whoever sees it may press.
+  useLayoutEffect(() => {
     current.current = bindings;
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     let prefix = '';
     let prefixAt = 0;
     const onKey = (event: KeyboardEvent) => {
